@@ -133,7 +133,9 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
   if (index_->close_mark()) index_->ClearCloseMark();
   const auto mark = index_->durable_mark();
 
-  // Start at the last index entry that the store confirms.
+  // Start at the last index entry that the store confirms and that lies within what was durable: before an
+  // entry that was not, others may be missing. `proof` is the largest "this much is durable" found so far.
+  uint64_t proof = mark ? mark->store_bytes : 0;
   uint32_t keep = index_->entry_count();
   uint64_t position = kStoreHeaderBytes;
   Offset next_offset = base_offset();
@@ -149,6 +151,8 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     if (!header.ok() || header->index != entry->index || header->base_offset != entry->offset) {
       continue;
     }
+    proof = std::max<uint64_t>(proof, header->durable_bytes);
+    if (entry->position > proof) continue;
     position = entry->position;
     next_offset = entry->offset;
     next_index = entry->index;
@@ -168,10 +172,9 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
   end_offset_ = next_offset.value();
   end_index_ = next_index.value();
 
-  // Walk to the end. `proof` is the largest "this much is durable" that an intact entry carries.
+  // Walk to the end.
   std::vector<std::pair<EntryHeader, uint64_t>> entries;
   std::vector<Damage> damages;
-  uint64_t proof = mark ? mark->store_bytes : 0;
   bool open_damage = false;
   StoreScanner scanner(*store_, header_, position, file_size);
   report.scanned_bytes += file_size - std::min(position, file_size);
