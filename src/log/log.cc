@@ -84,7 +84,8 @@ absl::Status Log::AppendSegment(Offset base_offset, Index base_index, Term base_
   auto created =
       Segment::Create(fs_, options_.directory, HeaderFor(base_offset, base_index, base_term));
   if (!created.ok()) {
-    // Half a segment must not come back: entries that the one before gets instead would be taken for damage.
+    // Half a segment must not come back: entries that the one before gets instead would be taken
+    // for damage.
     if (!absl::IsAlreadyExists(created.status())) {
       absl::Status removed = RemoveSegmentFiles(base_offset);
       if (removed.ok()) removed = fs_.SyncDir(options_.directory);

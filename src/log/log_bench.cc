@@ -1,8 +1,9 @@
-// What the log costs over the bare file system, in one run: append with and without fdatasync beside bare
-// pwrite loops of the same sizes, encoding, and replay from the page cache. The runs without fdatasync stay
-// within one segment: rolling to the next one syncs the last.
+// What the log costs over the bare file system, in one run: append with and without fdatasync
+// beside bare pwrite loops of the same sizes, encoding, and replay from the page cache. The runs
+// without fdatasync stay within one segment: rolling to the next one syncs the last.
 //
-//   build/release/bin/log_bench [--dir DIR]      DIR is on the file system to be measured; default: .
+//   build/release/bin/log_bench [--dir DIR]      DIR is on the file system to be measured; default:
+//   .
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -66,7 +67,8 @@ struct Bench {
   // MB/s of `count` appends of `bytes`, through the log or bare.
   double AppendLog(int count, size_t records, size_t bytes, bool sync) const {
     const auto log = FreshLog();
-    // The same batch again and again, as the bare loop writes the same block; its CRC is computed each time.
+    // The same batch again and again, as the bare loop writes the same block; its CRC is computed
+    // each time.
     Entry entry = MakeBatchEntry(MakeBatch(records, bytes), Index(1), Term(1), Offset(0));
     uint64_t total = 0;
     const double seconds = Time([&] {
@@ -118,8 +120,8 @@ struct Bench {
   double Replay(int count, size_t records, size_t bytes) const {
     const auto log = FreshLog();
     for (int i = 0; i < count; ++i) {
-      const Entry entry = MakeBatchEntry(MakeBatch(records, bytes), log->end_index(), Term(1),
-                                         log->end_offset());
+      const Entry entry =
+          MakeBatchEntry(MakeBatch(records, bytes), log->end_index(), Term(1), log->end_offset());
       Must(log->Write({&entry, 1}));
     }
     uint64_t seen = 0;
@@ -147,9 +149,10 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Runs the two alternately, so that both meet the same weather, and prints the ratio of the medians.
-void Compare(const char* what, const std::function<double()>& log, const std::function<double()>& bare,
-             double target) {
+// Runs the two alternately, so that both meet the same weather, and prints the ratio of the
+// medians.
+void Compare(const char* what, const std::function<double()>& log,
+             const std::function<double()>& bare, double target) {
   std::vector<double> ours;
   std::vector<double> floor;
   for (int i = 0; i < kRuns; ++i) {
@@ -185,10 +188,12 @@ int main(int argc, char** argv) {
       "append 128 KiB batches, page cache",
       [&] { return bench.AppendLog(1600, kRecords, kRecordBytes, false); },
       [&] { return bench.AppendBare(1600, kBatchBytes, false); }, 0.60);
-  cairn::log::Report("encode + append, 100 B in batches of 1000",
-                     [&] { return bench.EncodeAndAppend(2000, 1000, 100); }, 8);
-  cairn::log::Report("decode + CRC + read, 100 B in batches of 1000",
-                     [&] { return bench.Replay(5000, 1000, 100); }, 10);
+  cairn::log::Report(
+      "encode + append, 100 B in batches of 1000",
+      [&] { return bench.EncodeAndAppend(2000, 1000, 100); }, 8);
+  cairn::log::Report(
+      "decode + CRC + read, 100 B in batches of 1000",
+      [&] { return bench.Replay(5000, 1000, 100); }, 10);
   cairn::log::Must(cairn::env::RemoveTree(*bench.fs, bench.directory));
   return 0;
 }

@@ -1,5 +1,5 @@
-// Power cuts at every write of random scripts: every acknowledged entry is there and intact, the log opens, and
-// nothing is there that was not written, or twice.
+// Power cuts at every write of random scripts: every acknowledged entry is there and intact, the
+// log opens, and nothing is there that was not written, or twice.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -46,9 +46,8 @@ class CrashChecker {
     ++states_;
     auto image = fs_.CrashImage(choice);
     const auto where = [&] {
-      return "seed " + std::to_string(seed_) + ", before call " + call_ +
-             ", choice " + std::to_string(static_cast<int>(choice.kind)) + "/" +
-             std::to_string(choice.seed);
+      return "seed " + std::to_string(seed_) + ", before call " + call_ + ", choice " +
+             std::to_string(static_cast<int>(choice.kind)) + "/" + std::to_string(choice.seed);
     };
     RecoveryReport report;
     auto log = test_.OpenIn(*image, report);
@@ -90,7 +89,7 @@ TEST(LogCrashTest, EveryAcknowledgedEntrySurvivesAPowerCutAtEveryWrite) {
 }
 
 TEST(LogCrashTest, EveryAcknowledgedEntrySurvivesFailingCalls) {
-  for (uint64_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+  for (uint64_t seed = 0; seed < static_cast<uint64_t>(Scripts()) * 10 && !HasFailure(); ++seed) {
     env::SimFileSystem fs(seed);
     LogUnderTest test(fs, seed);
     env::SimRandom random(seed + 1'000'000);
