@@ -91,7 +91,8 @@ TEST(ServerConfigTest, NamesLineAndKeyOfAWrongValue) {
       {"rpc_port: 1\nrpc-port: 2\n", "f:2: rpc_port is set twice"},
       {"insecure: maybe\n", "f:1: insecure: \"maybe\" is neither true nor false"},
       {"log_level: loud\n", "f:1: log_level: \"loud\" is not one of debug, info, warn or error"},
-      {"data_dir: \"unclosed\n", "f:"},
+      {"data_dir: [unclosed\n", "f:"},
+      {"data_dir: \"a\" b\n", "f:1"},
       {"shards: 0x10\n", "f:1: shards"},
   };
   for (const auto& c : cases) {

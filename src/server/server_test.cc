@@ -34,7 +34,7 @@ TEST_F(ServerTest, SurvivesHalfAPrefaceAndGarbageBehindIt) {
   env::RawClient half(server_->address());
   half.Send("PRI * HT");
   half.CloseWriting();
-  EXPECT_EQ(half.ReceiveUntil("\x01\x02 never"), half.ReceiveUntil("never"));
+  half.ReceiveAll();  // gRPC says its settings, then closes
   env::RawClient garbage(server_->address());
   garbage.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(1000, '\xff'));
   garbage.ReceiveAll();
