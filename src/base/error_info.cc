@@ -4,11 +4,12 @@
 
 #include "absl/strings/cord.h"
 #include "base/bytes.h"
+#include "base/strings.h"
 
 namespace cairn::base {
 namespace {
 
-constexpr std::string_view kPayloadUrl = "cairn/error-info";
+constexpr absl::string_view kPayloadUrl = "cairn/error-info";
 
 // The payload is a run of length-prefixed strings: reason, key, value, key, value, …
 void AppendString(std::string& out, std::string_view text) {
@@ -42,7 +43,8 @@ absl::Status WithErrorInfo(absl::Status status, const ErrorInfo& info) {
 
 absl::Status MakeError(absl::StatusCode code, std::string_view message, std::string_view reason,
                        std::map<std::string, std::string> metadata) {
-  return WithErrorInfo(absl::Status(code, message), {std::string(reason), std::move(metadata)});
+  return WithErrorInfo(absl::Status(code, AbslView(message)),
+                       {std::string(reason), std::move(metadata)});
 }
 
 std::optional<ErrorInfo> GetErrorInfo(const absl::Status& status) {

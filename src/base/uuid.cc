@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/strings.h"
 
 namespace cairn::base {
 
@@ -19,7 +20,7 @@ Uuid Uuid::FromRandom(uint64_t high, uint64_t low) {
 absl::StatusOr<Uuid> Uuid::Parse(std::string_view text) {
   const auto malformed = [&] {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)),
+        absl::StrCat("\"", absl::CHexEscape(AbslView(text.substr(0, 64))),
                      "\" is not a UUID (want xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)"));
   };
   if (text.size() != 36) return malformed();
@@ -43,7 +44,7 @@ absl::StatusOr<Uuid> Uuid::Parse(std::string_view text) {
 
 std::string Uuid::ToString() const {
   const std::string hex = absl::BytesToHexString(
-      std::string_view(reinterpret_cast<const char*>(bytes_.data()), bytes_.size()));
+      absl::string_view(reinterpret_cast<const char*>(bytes_.data()), bytes_.size()));
   return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
                       hex.substr(16, 4), "-", hex.substr(20));
 }

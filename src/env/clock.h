@@ -10,7 +10,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
-  // Milliseconds since the Unix epoch. May step in either direction: never measure a duration with it.
+  // Milliseconds since the Unix epoch. May step in either direction: never measure a duration with
+  // it.
   virtual int64_t WallMs() const = 0;
 
   // Nanoseconds since an arbitrary point; never steps backwards within a process.

@@ -1,5 +1,5 @@
-// EventLoop: one thread that runs posted tasks, timers and sockets (Boost.Asio). The Executor of shards and
-// disk writers, and the Network of the RPC port.
+// EventLoop: one thread that runs posted tasks, timers and sockets (Boost.Asio). The Executor of
+// shards and disk writers, and the Network of the RPC port.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace cairn::env {
 
-// Thread-safe but for the Network half, whose objects belong to the loop's thread (Listen may be called from
-// any thread before the first Accept).
+// Thread-safe but for the Network half, whose objects belong to the loop's thread (Listen may be
+// called from any thread before the first Accept).
 class EventLoop final : public Executor, public Network {
  public:
   // Starts the thread, named `thread_name` (15 characters are shown).

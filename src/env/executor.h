@@ -7,8 +7,8 @@
 
 namespace cairn::env {
 
-// Tasks posted to one executor never run at the same time, and run in the order they were posted (timers:
-// in the order of their deadlines). Thread-safe.
+// Tasks posted to one executor never run at the same time, and run in the order they were posted
+// (timers: in the order of their deadlines). Thread-safe.
 class Executor {
  public:
   using Task = absl::AnyInvocable<void()>;
@@ -22,8 +22,8 @@ class Executor {
   // Runs `task` once `delay_ns` (>= 0) have passed on the monotonic clock.
   virtual TimerId PostAfter(int64_t delay_ns, Task task) = 0;
 
-  // Drops the timer if it has not run yet; without effect afterwards. From the executor's own tasks the
-  // guarantee is exact; from another thread the task may be running.
+  // Drops the timer if it has not run yet; without effect afterwards. From the executor's own tasks
+  // the guarantee is exact; from another thread the task may be running.
   virtual void Cancel(TimerId timer) = 0;
 };
 

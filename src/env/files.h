@@ -17,24 +17,29 @@ std::string JoinPath(std::string_view directory, std::string_view name);
 // The directory part of `path`: "a/b" of "a/b/c", "." of "c", "/" of "/c".
 std::string DirName(std::string_view path);
 
-// The whole file. Errors: those of FileSystem; RESOURCE_EXHAUSTED when it is longer than `limit_bytes`.
+// The whole file. Errors: those of FileSystem; RESOURCE_EXHAUSTED when it is longer than
+// `limit_bytes`.
 absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path, uint64_t limit_bytes);
 
-// Replaces `path` by `content`, durably and atomically: write and sync "<path>.new", rename, sync the
-// directory. After a crash the file is the old or the new one, whole.
+// Replaces `path` by `content`, durably and atomically: write and sync "<path>.new", rename, sync
+// the directory. After a crash the file is the old or the new one, whole.
 absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view content);
 
-// As ReplaceFile and ReadFile, with a closing line "crc32c <8 hex digits>" over everything before it.
-// ReadChecksummedFile returns the content without that line. Errors: DATA_LOSS, with file, expected and found
-// checksum, when the line is missing or does not fit.
-absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path, std::string_view content);
+// As ReplaceFile and ReadFile, with a closing line "crc32c <8 hex digits>" over everything before
+// it. Let the content end with a newline, so that the checksum stands on a line of its own.
+// ReadChecksummedFile returns the content without that line. Errors: DATA_LOSS, with file, expected
+// and found checksum, when the line is missing or does not fit.
+absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path,
+                                    std::string_view content);
 absl::StatusOr<std::string> ReadChecksummedFile(FileSystem& fs, const std::string& path,
                                                 uint64_t limit_bytes);
 
-// Creates `path` and its missing parents; each new entry is synced into its parent. OK when it exists.
+// Creates `path` and its missing parents; each new entry is synced into its parent. OK when it
+// exists.
 absl::Status CreateDirs(FileSystem& fs, const std::string& path);
 
-// Removes `path` and everything below it. OK when it is absent. Not atomic.
+// Removes `path` and everything below it. OK when it is absent. Not atomic, and durable only after
+// SyncDir of the parent. Symbolic links are removed, not followed.
 absl::Status RemoveTree(FileSystem& fs, const std::string& path);
 
 }  // namespace cairn::env

@@ -1,4 +1,5 @@
-// Byte streams between processes. Callbacks run on the executor of the implementation, never inline.
+// Byte streams between processes. Callbacks run on the executor of the implementation, never
+// inline.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace cairn::env {
 
-// One connected stream. Used from the executor's thread only. At most one Read and one Write are pending;
-// destroying or closing the connection completes them with CANCELLED.
+// One connected stream. Used from the executor's thread only. At most one Read and one Write are
+// pending; destroying or closing the connection completes them with CANCELLED.
 class Connection {
  public:
   using ReadCallback = absl::AnyInvocable<void(absl::StatusOr<size_t>)>;
@@ -22,7 +23,8 @@ class Connection {
 
   virtual ~Connection() = default;
 
-  // Reads 1 to into.size() bytes; 0 means that the peer closed its side. `into` outlives the callback.
+  // Reads 1 to into.size() bytes; 0 means that the peer closed its side. `into` outlives the
+  // callback.
   virtual void Read(std::span<char> into, ReadCallback done) = 0;
 
   // Writes all of `data`.
@@ -33,9 +35,9 @@ class Connection {
   // "host:port" of the other end.
   virtual const std::string& peer_address() const = 0;
 
-  // Hands the socket over to other code (gRPC takes accepted sockets): returns its descriptor, non-blocking,
-  // owned by the caller, and leaves the connection closed. nullopt where there is no descriptor (simulation).
-  // Nothing may be pending.
+  // Hands the socket over to other code (gRPC takes accepted sockets): returns its descriptor,
+  // non-blocking, owned by the caller, and leaves the connection closed. nullopt where there is no
+  // descriptor (simulation). Nothing may be pending.
   virtual std::optional<int> ReleaseDescriptor() = 0;
 };
 
@@ -61,8 +63,9 @@ class Network {
 
   virtual ~Network() = default;
 
-  // Listens on "host:port"; port 0 takes a free one. Errors: INVALID_ARGUMENT for a malformed address,
-  // ALREADY_EXISTS when the port is in use, both naming the address. Blocking for name resolution.
+  // Listens on "host:port"; port 0 takes a free one. Errors: INVALID_ARGUMENT for a malformed
+  // address, ALREADY_EXISTS when the port is in use, both naming the address. Blocking for name
+  // resolution.
   virtual absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address) = 0;
 
   virtual void Connect(const std::string& address, ConnectCallback done) = 0;

@@ -13,7 +13,8 @@ namespace cairn::env {
 Clock& SystemClock();
 Random& SystemRandom();
 
-// POSIX files. Owns the threads that SyncAll spreads its fdatasyncs over; they start on demand and end with it.
+// POSIX files. Owns the threads that SyncAll spreads its fdatasyncs over; they start on demand and
+// end with it.
 std::unique_ptr<FileSystem> NewPosixFileSystem();
 
 }  // namespace cairn::env

@@ -10,7 +10,8 @@ class Random {
  public:
   virtual ~Random() = default;
 
-  // 64 uniform bits. The POSIX source is the kernel's (getrandom), the simulated one a seeded generator.
+  // 64 uniform bits. The POSIX source is the kernel's (getrandom), the simulated one a seeded
+  // generator.
   virtual uint64_t Next() = 0;
 };
 

@@ -1,0 +1,142 @@
+#include "env/files.h"
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "base/crc32c.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+
+namespace cairn::env {
+namespace {
+
+constexpr std::string_view kChecksumTag = "crc32c ";
+constexpr size_t kChecksumLineBytes = kChecksumTag.size() + 8 + 1;  // tag, digits, newline
+
+std::string ChecksumLine(uint32_t crc) {
+  return absl::StrFormat("%s%08x\n", base::AbslView(kChecksumTag), crc);
+}
+
+absl::Status WriteNewFile(FileSystem& fs, const std::string& path, std::string_view content) {
+  absl::StatusOr<std::unique_ptr<File>> file = fs.Open(path, OpenMode::kCreate);
+  if (absl::IsAlreadyExists(file.status())) {  // an earlier attempt ended before its rename
+    CAIRN_RETURN_IF_ERROR(fs.RemoveFile(path));
+    file = fs.Open(path, OpenMode::kCreate);
+  }
+  CAIRN_RETURN_IF_ERROR(file.status());
+  const std::array<std::string_view, 1> buffers = {content};
+  CAIRN_RETURN_IF_ERROR((*file)->WriteAt(0, buffers));
+  return (*file)->Sync();
+}
+
+// Syncs the entry of a directory that was there before. The process that made it may have been
+// killed before it could; where we may not (a parent that is not ours), it was not one of ours that
+// made it.
+absl::Status SyncExistingEntry(FileSystem& fs, const std::string& path) {
+  absl::Status synced = fs.SyncDir(DirName(path));
+  if (absl::IsPermissionDenied(synced) || absl::IsFailedPrecondition(synced)) {
+    return absl::OkStatus();
+  }
+  return synced;
+}
+
+}  // namespace
+
+std::string JoinPath(std::string_view directory, std::string_view name) {
+  if (directory.empty() || directory.ends_with('/')) return base::StrCat(directory, name);
+  return base::StrCat(directory, "/", name);
+}
+
+std::string DirName(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  if (slash == 0) return "/";
+  return std::string(path.substr(0, slash));
+}
+
+absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path,
+                                     uint64_t limit_bytes) {
+  CAIRN_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Open(path, OpenMode::kReadOnly));
+  CAIRN_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  if (size > limit_bytes) {
+    return absl::ResourceExhaustedError(
+        base::StrCat("read ", path, ": ", size, " bytes are more than the limit of ", limit_bytes));
+  }
+  std::string content(size, '\0');
+  CAIRN_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, content));
+  content.resize(got);
+  return content;
+}
+
+absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view content) {
+  const std::string fresh = path + ".new";
+  absl::Status status = WriteNewFile(fs, fresh, content);
+  if (status.ok()) status = fs.Rename(fresh, path);
+  if (!status.ok()) {
+    // Frees the space. That this may fail too is no news: the first error is the one to tell.
+    fs.RemoveFile(fresh).IgnoreError();
+    return status;
+  }
+  return fs.SyncDir(DirName(path));
+}
+
+absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path,
+                                    std::string_view content) {
+  return ReplaceFile(fs, path, base::StrCat(content, ChecksumLine(base::Crc32c(content))));
+}
+
+absl::StatusOr<std::string> ReadChecksummedFile(FileSystem& fs, const std::string& path,
+                                                uint64_t limit_bytes) {
+  CAIRN_ASSIGN_OR_RETURN(std::string content, ReadFile(fs, path, limit_bytes + kChecksumLineBytes));
+  const size_t size = content.size() < kChecksumLineBytes ? 0 : content.size() - kChecksumLineBytes;
+  const std::string found = content.substr(size);
+  const std::string expected =
+      ChecksumLine(base::Crc32c(std::string_view(content).substr(0, size)));
+  if (found == expected) {
+    content.resize(size);
+    return content;
+  }
+  if (found.size() != kChecksumLineBytes || !found.starts_with(kChecksumTag) ||
+      !found.ends_with('\n')) {
+    return absl::DataLossError(base::StrCat(path, " is damaged: expected a last line \"",
+                                            kChecksumTag, "<8 hex digits>\", found none"));
+  }
+  const auto digits = [](std::string_view line) { return line.substr(kChecksumTag.size(), 8); };
+  return absl::DataLossError(base::StrCat(path, " is damaged: expected crc32c ", digits(expected),
+                                          ", found ",
+                                          absl::CHexEscape(base::AbslView(digits(found)))));
+}
+
+absl::Status CreateDirs(FileSystem& fs, const std::string& path) {
+  const absl::StatusOr<FileInfo> info = fs.Stat(path);
+  if (info.ok()) {
+    if (info->is_directory) return SyncExistingEntry(fs, path);
+    return absl::FailedPreconditionError(base::StrCat(path, " is not a directory"));
+  }
+  if (!absl::IsNotFound(info.status())) return info.status();
+  const std::string parent = DirName(path);
+  if (parent != path) CAIRN_RETURN_IF_ERROR(CreateDirs(fs, parent));
+  absl::Status created = fs.CreateDir(path);
+  // Somebody else was quicker; the entry is synced all the same.
+  if (!created.ok() && !absl::IsAlreadyExists(created)) return created;
+  return fs.SyncDir(parent);
+}
+
+absl::Status RemoveTree(FileSystem& fs, const std::string& path) {
+  const absl::StatusOr<FileInfo> info = fs.Stat(path);
+  if (absl::IsNotFound(info.status())) return absl::OkStatus();
+  CAIRN_RETURN_IF_ERROR(info.status());
+  if (!info->is_directory) return fs.RemoveFile(path);
+  CAIRN_ASSIGN_OR_RETURN(const std::vector<DirectoryEntry> entries, fs.List(path));
+  for (const DirectoryEntry& entry : entries) {
+    const std::string child = JoinPath(path, entry.name);
+    CAIRN_RETURN_IF_ERROR(entry.is_directory ? RemoveTree(fs, child) : fs.RemoveFile(child));
+  }
+  return fs.RemoveDir(path);
+}
+
+}  // namespace cairn::env
