@@ -1,7 +1,8 @@
-// Little-endian fixed-width integers and zig-zag varints, read and written without alignment demands.
+// Little-endian fixed-width integers and zig-zag varints, read and written without alignment
+// demands.
 //
-// Everything cairn stores is little-endian; the varints are those of Kafka's record format (and protobuf's
-// sint32/sint64): https://kafka.apache.org/documentation/#recordbatch.
+// Everything cairn stores is little-endian; the varints are those of Kafka's record format (and
+// protobuf's sint32/sint64): https://kafka.apache.org/documentation/#recordbatch.
 #pragma once
 
 #include <bit>
@@ -40,9 +41,7 @@ inline int64_t ZigZagDecode(uint64_t value) {
 }
 
 // Bytes that EncodeVarint writes for `value`, 1 to 10.
-inline int VarintSize(int64_t value) {
-  return (std::bit_width(ZigZagEncode(value) | 1) + 6) / 7;
-}
+inline int VarintSize(int64_t value) { return (std::bit_width(ZigZagEncode(value) | 1) + 6) / 7; }
 
 // Writes `value` and returns the first byte behind it. `to` has room for VarintSize(value) bytes.
 inline char* EncodeVarint(char* to, int64_t value) {
@@ -55,8 +54,8 @@ inline char* EncodeVarint(char* to, int64_t value) {
   return to;
 }
 
-// Reads one varint from [from, end). Returns the first byte behind it, or nullptr when the bytes end early
-// or the varint is longer than 64 bits; `value` is then unspecified.
+// Reads one varint from [from, end). Returns the first byte behind it, or nullptr when the bytes
+// end early or the varint is longer than 64 bits; `value` is then unspecified.
 inline const char* DecodeVarint(const char* from, const char* end, int64_t& value) {
   if (from < end && static_cast<unsigned char>(*from) < 0x80) [[likely]] {
     value = ZigZagDecode(static_cast<unsigned char>(*from));

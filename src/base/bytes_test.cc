@@ -11,8 +11,9 @@ TEST(BytesTest, VarintsOfEveryWidthRoundTrip) {
   for (int shift = 0; shift < 64; ++shift) {
     for (int64_t delta : {-1, 0, 1}) {
       for (int64_t sign : {1, -1}) {
-        const auto value = static_cast<int64_t>((uint64_t{1} << shift) + static_cast<uint64_t>(delta)) *
-                           (shift < 63 ? sign : 1);
+        const auto value =
+            static_cast<int64_t>((uint64_t{1} << shift) + static_cast<uint64_t>(delta)) *
+            (shift < 63 ? sign : 1);
         char buffer[kMaxVarintBytes];
         const char* end = EncodeVarint(buffer, value);
         EXPECT_EQ(end - buffer, VarintSize(value));

@@ -1,5 +1,6 @@
-// CAIRN_CHECK: a condition that must hold for the data to be safe. It stays on in release builds and ends
-// the process, because going on with a broken invariant can lose records that were acknowledged.
+// CAIRN_CHECK: a condition that must hold for the data to be safe. It stays on in release builds
+// and ends the process, because going on with a broken invariant can lose records that were
+// acknowledged.
 #pragma once
 
 namespace cairn::base {
@@ -10,8 +11,8 @@ namespace cairn::base {
 }  // namespace cairn::base
 
 // `why` is a string literal: the sentence a reader of the core dump needs.
-#define CAIRN_CHECK(condition, why)                                                     \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]]                                                      \
-      ::cairn::base::CheckFailed(__FILE__, __LINE__, #condition, why);                  \
+#define CAIRN_CHECK(condition, why)                                    \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::cairn::base::CheckFailed(__FILE__, __LINE__, #condition, why); \
   } while (false)

@@ -14,10 +14,12 @@ namespace cairn::base {
 namespace {
 
 #if defined(__x86_64__)
-// Below this many bytes the dispatch and folding of ISA-L cost more than one lane of the crc32 instruction.
+// Below this many bytes the dispatch and folding of ISA-L cost more than one lane of the crc32
+// instruction.
 constexpr size_t kShortRun = 256;
 
-__attribute__((target("sse4.2"))) uint32_t ExtendShort(uint32_t crc, const char* data, size_t size) {
+__attribute__((target("sse4.2"))) uint32_t ExtendShort(uint32_t crc, const char* data,
+                                                       size_t size) {
   uint64_t state = ~crc;
   for (; size >= 8; data += 8, size -= 8) {
     uint64_t word;

@@ -1,4 +1,5 @@
-// CRC32C (Castagnoli, RFC 3720 section B.4), by ISA-L for long runs and the SSE4.2 instruction for short ones.
+// CRC32C (Castagnoli, RFC 3720 section B.4), by ISA-L for long runs and the SSE4.2 instruction for
+// short ones.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// What a program can act on in an error: a reason in UPPER_SNAKE_CASE and named values, carried inside an
-// absl::Status. The rpc layer turns it into google.rpc.ErrorInfo (domain "cairn"), the client library back.
+// What a program can act on in an error: a reason in UPPER_SNAKE_CASE and named values, carried
+// inside an absl::Status. The rpc layer turns it into google.rpc.ErrorInfo (domain "cairn"), the
+// client library back.
 #pragma once
 
 #include <map>
@@ -24,22 +25,27 @@ inline constexpr std::string_view kUnknownTopic = "UNKNOWN_TOPIC";
 inline constexpr std::string_view kUnknownPartition = "UNKNOWN_PARTITION";
 inline constexpr std::string_view kTopicExists = "TOPIC_EXISTS";
 inline constexpr std::string_view kInvalidTopicName = "INVALID_TOPIC_NAME";
-inline constexpr std::string_view kOffsetOutOfRange = "OFFSET_OUT_OF_RANGE";  // log_start, high_watermark
-inline constexpr std::string_view kRecordTooLarge = "RECORD_TOO_LARGE";       // limit_bytes, size_bytes
-inline constexpr std::string_view kBatchTooLarge = "BATCH_TOO_LARGE";         // limit_bytes, size_bytes
+inline constexpr std::string_view kOffsetOutOfRange =
+    "OFFSET_OUT_OF_RANGE";  // log_start, high_watermark
+inline constexpr std::string_view kRecordTooLarge = "RECORD_TOO_LARGE";  // limit_bytes, size_bytes
+inline constexpr std::string_view kBatchTooLarge = "BATCH_TOO_LARGE";    // limit_bytes, size_bytes
 inline constexpr std::string_view kEmptyBatch = "EMPTY_BATCH";
 inline constexpr std::string_view kMalformedBatch = "MALFORMED_BATCH";
-inline constexpr std::string_view kUnexpectedOffset = "UNEXPECTED_OFFSET";    // expected_offset, actual_offset
-inline constexpr std::string_view kOutOfOrderSequence = "OUT_OF_ORDER_SEQUENCE";  // expected_sequence, sequence
-inline constexpr std::string_view kStaleProducerEpoch = "STALE_PRODUCER_EPOCH";   // current_epoch, epoch
+inline constexpr std::string_view kUnexpectedOffset =
+    "UNEXPECTED_OFFSET";  // expected_offset, actual_offset
+inline constexpr std::string_view kOutOfOrderSequence =
+    "OUT_OF_ORDER_SEQUENCE";  // expected_sequence, sequence
+inline constexpr std::string_view kStaleProducerEpoch =
+    "STALE_PRODUCER_EPOCH";  // current_epoch, epoch
 inline constexpr std::string_view kUnknownProducer = "UNKNOWN_PRODUCER";
-inline constexpr std::string_view kDuplicateSequence = "DUPLICATE_SEQUENCE";  // older than the window
+inline constexpr std::string_view kDuplicateSequence =
+    "DUPLICATE_SEQUENCE";  // older than the window
 inline constexpr std::string_view kDiskFull = "DISK_FULL";
 inline constexpr std::string_view kDiskFailed = "DISK_FAILED";
-inline constexpr std::string_view kDamagedLog = "DAMAGED_LOG";                // file, position, expected, found
+inline constexpr std::string_view kDamagedLog = "DAMAGED_LOG";  // file, position, expected, found
 inline constexpr std::string_view kOverloaded = "OVERLOADED";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
-inline constexpr std::string_view kNotLeader = "NOT_LEADER";                  // leader_id, leader_addr
+inline constexpr std::string_view kNotLeader = "NOT_LEADER";  // leader_id, leader_addr
 }  // namespace reason
 
 // `status` with `info` attached (replacing what it carried). `status` must not be OK.

@@ -6,8 +6,9 @@ namespace cairn::base {
 namespace {
 
 TEST(ErrorInfoTest, SurvivesTheStatusItTravelsIn) {
-  const absl::Status status = MakeError(absl::StatusCode::kOutOfRange, "offset 9 is beyond the end",
-                                        reason::kOffsetOutOfRange, {{"log_start", "0"}, {"empty", ""}});
+  const absl::Status status =
+      MakeError(absl::StatusCode::kOutOfRange, "offset 9 is beyond the end",
+                reason::kOffsetOutOfRange, {{"log_start", "0"}, {"empty", ""}});
   const auto info = GetErrorInfo(status);
   ASSERT_TRUE(info.has_value());
   EXPECT_EQ(info->reason, "OFFSET_OUT_OF_RANGE");

@@ -1,6 +1,7 @@
 // base::Mutex: std::mutex with clang's thread-safety annotations.
 //
-// Not absl::Mutex: Debian's is built without ThreadSanitizer support and gives false reports under it.
+// Not absl::Mutex: Debian's is built without ThreadSanitizer support and gives false reports under
+// it.
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +42,8 @@ class CAIRN_THREAD_ANNOTATION(scoped_lockable) MutexLock {
   Mutex& mutex_;
 };
 
-// A condition variable for Mutex. Wait releases the mutex while it sleeps; wake-ups may be spurious.
+// A condition variable for Mutex. Wait releases the mutex while it sleeps; wake-ups may be
+// spurious.
 class CondVar {
  public:
   void Wait(Mutex& mutex) CAIRN_REQUIRES(mutex) { condition_.wait(mutex); }

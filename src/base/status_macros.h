@@ -10,8 +10,8 @@
 #define CAIRN_CONCAT(a, b) CAIRN_CONCAT_INNER(a, b)
 
 // Returns the status of `expression` from the calling function when it is not OK.
-#define CAIRN_RETURN_IF_ERROR(expression)                        \
-  do {                                                           \
+#define CAIRN_RETURN_IF_ERROR(expression)                                                  \
+  do {                                                                                     \
     if (absl::Status cairn_status = (expression); !cairn_status.ok()) return cairn_status; \
   } while (false)
 

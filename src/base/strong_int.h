@@ -1,4 +1,5 @@
-// StrongInt<Tag, Rep>: an integer with a type of its own, so that an offset is never passed for an index.
+// StrongInt<Tag, Rep>: an integer with a type of its own, so that an offset is never passed for an
+// index.
 #pragma once
 
 #include <compare>
@@ -9,8 +10,8 @@
 
 namespace cairn::base {
 
-// Construction from an integer is explicit; distance arithmetic (value + n, value - value) is allowed
-// because offsets and indexes are positions. Thread-compatible value type.
+// Construction from an integer is explicit; distance arithmetic (value + n, value - value) is
+// allowed because offsets and indexes are positions. Thread-compatible value type.
 template <typename Tag, typename Rep>
 class StrongInt {
  public:

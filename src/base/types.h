@@ -9,7 +9,8 @@ namespace cairn {
 
 // Position of a record in its partition: dense, from 0.
 using Offset = base::StrongInt<struct OffsetTag, uint64_t>;
-// Position of an entry in a partition's Raft log: dense, from 1; 0 means "none". Never shown to a client.
+// Position of an entry in a partition's Raft log: dense, from 1; 0 means "none". Never shown to a
+// client.
 using Index = base::StrongInt<struct IndexTag, uint64_t>;
 // Raft term, from 1; 0 means "none". Fits int32 on disk.
 using Term = base::StrongInt<struct TermTag, int32_t>;

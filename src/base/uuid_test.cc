@@ -16,9 +16,9 @@ TEST(UuidTest, TextRoundTripsAndCarriesVersionFour) {
 }
 
 TEST(UuidTest, RefusesWhatIsNotAUuid) {
-  for (const char* text : {"", "0", "0123456789abcdef0123456789abcdef0123",
-                           "g1234567-89ab-cdef-0123-456789abcdef",
-                           "01234567x89ab-cdef-0123-456789abcdef"}) {
+  for (const char* text :
+       {"", "0", "0123456789abcdef0123456789abcdef0123", "g1234567-89ab-cdef-0123-456789abcdef",
+        "01234567x89ab-cdef-0123-456789abcdef"}) {
     EXPECT_FALSE(Uuid::Parse(text).ok()) << text;
   }
 }

@@ -18,8 +18,8 @@
 
 namespace cairn::broker {
 
-// One shard's two executors: `loop` owns the partitions, `disk` runs the blocking writes and syncs of the
-// group commit. In the simulator both may be the same.
+// One shard's two executors: `loop` owns the partitions, `disk` runs the blocking writes and syncs
+// of the group commit. In the simulator both may be the same.
 struct ShardExecutors {
   env::Executor* loop = nullptr;
   env::Executor* disk = nullptr;
@@ -27,20 +27,21 @@ struct ShardExecutors {
 
 struct BrokerOptions {
   std::string data_dir;
-  TopicSettings default_settings;   // for topics created without their own
+  TopicSettings default_settings;  // for topics created without their own
   int32_t default_partitions = 1;
-  uint64_t max_inflight_bytes = 256 << 20;   // produce requests accepted and not answered; beyond: OVERLOADED
-  uint64_t tail_cache_bytes = 64 << 20;      // of all partitions together
+  uint64_t max_inflight_bytes =
+      256 << 20;  // produce requests accepted and not answered; beyond: OVERLOADED
+  uint64_t tail_cache_bytes = 64 << 20;  // of all partitions together
   int64_t retention_interval_ms = 30'000;
 };
 
 // Counters since the start and current values, for status and metrics.
 struct BrokerStats {
   uint64_t records_appended = 0;
-  uint64_t bytes_appended = 0;      // bodies
-  uint64_t commit_groups = 0;       // rounds of write + fdatasync
+  uint64_t bytes_appended = 0;  // bodies
+  uint64_t commit_groups = 0;   // rounds of write + fdatasync
   uint64_t partitions = 0;
-  uint64_t failed_partitions = 0;   // closed after a disk fault
+  uint64_t failed_partitions = 0;  // closed after a disk fault
   bool disk_full = false;
 };
 
@@ -50,18 +51,19 @@ class Broker {
   using TopicCallback = absl::AnyInvocable<void(absl::StatusOr<TopicInfo>)>;
   using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
 
-  // Opens (or creates) the data directory, recovers every partition, creates the topic `default`. Blocking.
-  // A damaged topic does not keep the others from opening: its partitions answer with its error.
-  // Errors: FAILED_PRECONDITION when another process uses the directory, the directory holds foreign files or
-  // an unknown format version; PERMISSION_DENIED when it cannot be read or written.
+  // Opens (or creates) the data directory, recovers every partition, creates the topic `default`.
+  // Blocking. A damaged topic does not keep the others from opening: its partitions answer with its
+  // error. Errors: FAILED_PRECONDITION when another process uses the directory, the directory holds
+  // foreign files or an unknown format version; PERMISSION_DENIED when it cannot be read or
+  // written.
   static absl::StatusOr<std::unique_ptr<Broker>> Open(env::FileSystem& fs, env::Clock& clock,
                                                       env::Random& random,
                                                       std::vector<ShardExecutors> shards,
                                                       BrokerOptions options);
   virtual ~Broker() = default;
 
-  // Durable when `done` gets OK. Errors: INVALID_ARGUMENT (name, partition count 1 … 10,000, settings,
-  // replication factor), ALREADY_EXISTS with reason TOPIC_EXISTS.
+  // Durable when `done` gets OK. Errors: INVALID_ARGUMENT (name, partition count 1 … 10,000,
+  // settings, replication factor), ALREADY_EXISTS with reason TOPIC_EXISTS.
   virtual void CreateTopic(std::string name, int32_t partition_count, int32_t replication_factor,
                            TopicSettingsChange settings, TopicCallback done) = 0;
   // Errors: NOT_FOUND with reason UNKNOWN_TOPIC. Also in AlterTopic and DescribeTopic.
@@ -71,8 +73,9 @@ class Broker {
   // Sorted by name.
   virtual std::vector<TopicInfo> ListTopics() const = 0;
 
-  // The partition, also when it cannot serve (its methods then say why). Shared because streams outlive a
-  // deleted topic. Errors: NOT_FOUND with reason UNKNOWN_TOPIC or UNKNOWN_PARTITION (and the count).
+  // The partition, also when it cannot serve (its methods then say why). Shared because streams
+  // outlive a deleted topic. Errors: NOT_FOUND with reason UNKNOWN_TOPIC or UNKNOWN_PARTITION (and
+  // the count).
   virtual absl::StatusOr<std::shared_ptr<Partition>> FindPartition(std::string_view topic,
                                                                    PartitionId partition) const = 0;
 
@@ -81,8 +84,8 @@ class Broker {
 
   virtual BrokerStats stats() const = 0;
 
-  // Refuses new work, finishes and answers what was accepted, syncs, closes every log cleanly. Blocking;
-  // not from a shard's thread. Idempotent.
+  // Refuses new work, finishes and answers what was accepted, syncs, closes every log cleanly.
+  // Blocking; not from a shard's thread. Idempotent.
   virtual void Stop() = 0;
 };
 

@@ -13,13 +13,14 @@ namespace cairn::broker {
 
 // The topic a request without a name means; created when a data directory is first opened.
 inline constexpr std::string_view kDefaultTopic = "default";
-inline constexpr size_t kMaxTopicNameBytes = 249;  // as in Kafka: a file name with room for a suffix
+inline constexpr size_t kMaxTopicNameBytes =
+    249;  // as in Kafka: a file name with room for a suffix
 inline constexpr int32_t kMaxPartitionsPerTopic = 10'000;
 
 struct TopicSettings {
-  int64_t retention_bytes = -1;             // per partition; -1 keeps all
-  int64_t retention_ms = -1;                // by record timestamp; -1 keeps all
-  int64_t segment_bytes = 256 << 20;        // roll when the store file would grow beyond this
+  int64_t retention_bytes = -1;                 // per partition; -1 keeps all
+  int64_t retention_ms = -1;                    // by record timestamp; -1 keeps all
+  int64_t segment_bytes = 256 << 20;            // roll when the store file would grow beyond this
   int64_t segment_ms = 7LL * 24 * 3600 * 1000;  // roll when the segment is older than this
   int64_t max_record_bytes = 1 << 20;
   int64_t max_batch_bytes = 8 << 20;
@@ -46,8 +47,9 @@ struct TopicSettingsChange {
   std::optional<int64_t> max_batch_bytes;
 };
 
-// Legal names are 1 to 249 of the letters, digits, '.', '_' and '-' of ASCII, other than "." and "..".
-// Errors: INVALID_ARGUMENT with reason INVALID_TOPIC_NAME, showing the name (escaped) and the rule.
+// Legal names are 1 to 249 of the letters, digits, '.', '_' and '-' of ASCII, other than "." and
+// "..". Errors: INVALID_ARGUMENT with reason INVALID_TOPIC_NAME, showing the name (escaped) and the
+// rule.
 absl::Status ValidateTopicName(std::string_view name);
 
 // Errors: INVALID_ARGUMENT naming setting, value and range.

@@ -23,7 +23,8 @@ std::string CodecName(Codec codec);
 // The inverse, for the codecs that can be used. Errors: INVALID_ARGUMENT listing the names.
 absl::StatusOr<Codec> ParseCodec(std::string_view name);
 
-// Compresses batch.records in place and sets the codec; leaves the batch as it is when it would grow.
+// Compresses batch.records in place and sets the codec; leaves the batch as it is when it would
+// grow.
 absl::Status CompressBatch(struct Batch& batch, Codec codec);
 
 }  // namespace cairn::log

@@ -24,8 +24,8 @@ struct EntryHeader {
   EntryKind kind = EntryKind::kBatch;
   uint32_t body_bytes = 0;
   uint32_t body_crc = 0;
-  // How many bytes of this store file an fdatasync had confirmed when the entry was written: the proof that
-  // damage below it is rot, not a torn tail.
+  // How many bytes of this store file an fdatasync had confirmed when the entry was written: the
+  // proof that damage below it is rot, not a torn tail.
   uint32_t durable_bytes = 0;
   uint16_t attributes = 0;  // Kafka's bits; the codec is the low three
   Term term;
@@ -49,28 +49,43 @@ inline constexpr size_t kEntryHeaderBytes = 80;
 // A body longer than this is never written and never believed.
 inline constexpr uint32_t kMaxBodyBytes = 64u << 20;
 
+// Where an encoded header stands, mixed into its CRC: a header that was copied into a record's
+// value, belongs to another file, or was written to the wrong place is no header here. See
+// StoreFile::SeedAt.
+using HeaderSeed = uint32_t;
+
 // Writes the 80 bytes of `header`, with magic and header CRC. `to` has room for them.
-void EncodeEntryHeader(const EntryHeader& header, char* to);
+void EncodeEntryHeader(const EntryHeader& header, HeaderSeed seed, char* to);
 
-// Reads them back. Errors: DATA_LOSS when magic, CRC or a field's range is wrong. `bytes` is at least
-// kEntryHeaderBytes long.
-absl::StatusOr<EntryHeader> DecodeEntryHeader(std::string_view bytes);
+// Reads them back. Errors: DATA_LOSS when magic, CRC or a field's range is wrong. `bytes` is at
+// least kEntryHeaderBytes long.
+absl::StatusOr<EntryHeader> DecodeEntryHeader(std::string_view bytes, HeaderSeed seed);
 
-// An entry in memory that others share: the tail cache, readers, and (in a cluster) the peers' connections.
-// `bytes` holds header and body as they stand in the store file.
+// An entry in memory that others share: the tail cache, readers, and (in a cluster) the peers'
+// connections.
 struct Entry {
   EntryHeader header;
-  std::shared_ptr<const std::string> bytes;  // shared because readers outlive the cache that held it
-  size_t position = 0;                       // of the header within *bytes
+  std::shared_ptr<const std::string>
+      buffer;                // shared because readers outlive the cache that held it
+  size_t body_position = 0;  // within *buffer
 
   std::string_view body() const {
-    return std::string_view(*bytes).substr(position + kEntryHeaderBytes, header.body_bytes);
+    return std::string_view(*buffer).substr(body_position, header.body_bytes);
   }
+  // Bytes the entry takes in a store file.
   size_t size_bytes() const { return kEntryHeaderBytes + header.body_bytes; }
 };
 
-// The uncompressed records section of a batch entry: its own body, or `scratch`, filled by decompressing.
-// Errors: DATA_LOSS when the body cannot be decompressed.
+// The entry that holds `batch` at the given place of the log; takes over the records without
+// copying. Computes the body CRC. The batch has passed ValidateBatch.
+Entry MakeBatchEntry(Batch batch, Index index, Term term, Offset base_offset);
+
+// An entry of kind barrier (empty body) or configuration, which takes no offset.
+Entry MakeControlEntry(EntryKind kind, std::string body, Index index, Term term, Offset next_offset,
+                       int64_t timestamp_ms);
+
+// The uncompressed records section of a batch entry: its own body, or `scratch`, filled by
+// decompressing. Errors: DATA_LOSS when the body cannot be decompressed.
 absl::StatusOr<std::string_view> UncompressedRecords(const Entry& entry, std::string& scratch);
 
 }  // namespace cairn::log

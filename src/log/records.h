@@ -1,5 +1,6 @@
-// The records section of a batch: records one behind the other in the layout of Kafka's record batch v2
-// (https://kafka.apache.org/documentation/#record), docs/formats/store.md section "Records":
+// The records section of a batch: records one behind the other in the layout of Kafka's record
+// batch v2 (https://kafka.apache.org/documentation/#record), docs/formats/store.md section
+// "Records":
 //
 //   record = length:varint attributes:int8(0) timestamp_delta:varint offset_delta:varint
 //            key:bytes value:bytes header_count:varint { name:bytes value:bytes }
@@ -59,7 +60,8 @@ class BatchBuilder {
 // Upper bound of the bytes that Add writes for a record with these sizes and no headers.
 size_t MaxEncodedRecordSize(size_t key_bytes, size_t value_bytes);
 
-// Walks an uncompressed records section. Thread-compatible; `records` outlives the reader and its views.
+// Walks an uncompressed records section. Thread-compatible; `records` outlives the reader and its
+// views.
 class RecordsReader {
  public:
   RecordsReader(std::string_view records, int64_t base_timestamp_ms)
@@ -69,7 +71,8 @@ class RecordsReader {
   // Errors: DATA_LOSS naming the byte position when the bytes are not a record.
   absl::StatusOr<bool> Next(RecordView& record);
 
-  // As Next, without headers and without building anything: key and value only. The fast path of replay.
+  // As Next, without headers and without building anything: key and value only. The fast path of
+  // replay.
   absl::StatusOr<bool> NextValue(std::optional<std::string_view>& key,
                                  std::optional<std::string_view>& value, int64_t& timestamp_ms);
 
@@ -82,17 +85,17 @@ class RecordsReader {
 };
 
 struct BatchLimits {
-  uint64_t max_record_bytes = 1 << 20;        // key + value + headers of one record
-  uint64_t max_batch_bytes = 8 << 20;         // the records section as sent, and uncompressed
+  uint64_t max_record_bytes = 1 << 20;  // key + value + headers of one record
+  uint64_t max_batch_bytes = 8 << 20;   // the records section as sent, and uncompressed
   uint32_t max_records = 1 << 20;
   uint32_t max_headers_per_record = 1 << 10;
 };
 
-// Whether `batch` may be stored: every byte of the (decompressed) section belongs to one of record_count
-// well-formed records with offset deltas 0, 1, 2, …; the timestamps agree with base and max; limits hold;
-// producer fields are all set or none.
-// Errors: INVALID_ARGUMENT with reason EMPTY_BATCH, RECORD_TOO_LARGE, BATCH_TOO_LARGE or MALFORMED_BATCH,
-// naming limit and size or the position of the first bad byte.
+// Whether `batch` may be stored: every byte of the (decompressed) section belongs to one of
+// record_count well-formed records with offset deltas 0, 1, 2, …; the timestamps agree with base
+// and max; limits hold; producer fields are all set or none. Errors: INVALID_ARGUMENT with reason
+// EMPTY_BATCH, RECORD_TOO_LARGE, BATCH_TOO_LARGE or MALFORMED_BATCH, naming limit and size or the
+// position of the first bad byte.
 absl::Status ValidateBatch(const Batch& batch, const BatchLimits& limits);
 
 }  // namespace cairn::log

@@ -1,0 +1,173 @@
+// Log::Create and Log::Open: which files belong to the log, and in which order they are believed.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "env/files.h"
+#include "log/log.h"
+
+namespace cairn::log {
+namespace {
+
+absl::Status ValidateOptions(const LogOptions& options) {
+  if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes > kMaxSegmentBytes) {
+    return absl::InvalidArgumentError(base::StrCat("segment_bytes is ", options.segment_bytes,
+                                                   ", expected ", kMinSegmentBytes, " to ",
+                                                   kMaxSegmentBytes));
+  }
+  if (options.segment_ms <= 0) {
+    return absl::InvalidArgumentError(
+        base::StrCat("segment_ms is ", options.segment_ms, ", expected at least 1"));
+  }
+  return absl::OkStatus();
+}
+
+// Names in a partition's directory that are not segments and are no surprise. Other layers add
+// theirs here by the suffix ".snapshot" (broker: producer states).
+bool IsKnownName(const std::string& name) {
+  return name == "log-start" || name.ends_with(".new") || name.ends_with(".snapshot") ||
+         (name.ends_with(".index") &&
+          ParseStoreFileName(name.substr(0, name.size() - 6) + ".store"));
+}
+
+}  // namespace
+
+absl::Status Log::Create(env::FileSystem& fs, env::Clock& clock, const LogOptions& options,
+                         LogStart start) {
+  CAIRN_RETURN_IF_ERROR(ValidateOptions(options));
+  Log log(fs, clock, options);
+  log.start_ = start;
+  log.start_.pending = true;
+  CAIRN_RETURN_IF_ERROR(WriteLogStart(fs, options.directory, log.start_));
+  CAIRN_RETURN_IF_ERROR(log.AppendSegment(start.offset, start.index, start.term));
+  log.start_.pending = false;
+  CAIRN_RETURN_IF_ERROR(WriteLogStart(fs, options.directory, log.start_));
+  log.PublishBounds();
+  return log.Close();
+}
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(env::FileSystem& fs, env::Clock& clock,
+                                               const LogOptions& options, RecoveryReport& report) {
+  CAIRN_RETURN_IF_ERROR(ValidateOptions(options));
+  std::unique_ptr<Log> log(new Log(fs, clock, options));
+  CAIRN_RETURN_IF_ERROR(log->OpenSegments(report));
+  return log;
+}
+
+// Removes what is certainly not part of the log: files of an earlier generation, and segments
+// wholly before the start (their removal was under way when the process ended). Keeps the rest in
+// `bases`.
+absl::Status Log::RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& report) {
+  std::vector<Offset> kept;
+  bool removed = false;
+  const auto remove = [&](Offset base, std::string_view why) {
+    removed = true;
+    report.notes.push_back(
+        base::StrCat("removed ", options_.directory, "/", StoreFileName(base), ": ", why));
+    return RemoveSegmentFiles(base);
+  };
+  for (size_t i = 0; i < bases.size(); ++i) {
+    CAIRN_ASSIGN_OR_RETURN(const auto file,
+                           fs_.Open(env::JoinPath(options_.directory, StoreFileName(bases[i])),
+                                    env::OpenMode::kReadOnly));
+    std::string block(kStoreHeaderBytes, '\0');
+    CAIRN_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, {block.data(), block.size()}));
+    const auto header = DecodeStoreHeader(std::string_view(block).substr(0, got));
+    if (header.ok() && header->topic_id == options_.topic_id &&
+        header->generation < start_.generation) {
+      CAIRN_RETURN_IF_ERROR(remove(bases[i], "it is from before the log was reset"));
+    } else if (i + 1 < bases.size() && bases[i + 1] <= start_.offset) {
+      CAIRN_RETURN_IF_ERROR(remove(bases[i], "the log starts behind it"));
+    } else {
+      kept.push_back(bases[i]);
+    }
+  }
+  if (removed) CAIRN_RETURN_IF_ERROR(fs_.SyncDir(options_.directory));
+  bases = std::move(kept);
+  return absl::OkStatus();
+}
+
+// Opens the segments from the last to the first, because each one's end is where the next begins.
+absl::StatusOr<Log::Segments> Log::LoadSegments(std::vector<Offset> bases, RecoveryReport& report) {
+  Segments list;
+  std::optional<Segment::OpenOptions::End> next;
+  for (size_t i = bases.size(); i-- > 0;) {
+    auto segment = Segment::Open(
+        fs_, {options_.directory, HeaderFor(bases[i], start_.index, start_.term), next}, report);
+    if (!segment.ok() && absl::IsNotFound(segment.status()) && !next && i > 0) {
+      // A roll that did not finish: nothing was acknowledged in this file.
+      report.notes.push_back(base::StrCat("removed ", segment.status().message()));
+      CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(bases[i]));
+      CAIRN_RETURN_IF_ERROR(fs_.SyncDir(options_.directory));
+      continue;
+    }
+    if (!segment.ok()) return segment.status();
+    next = Segment::OpenOptions::End{(*segment)->base_offset(), (*segment)->base_index()};
+    list.push_back(*std::move(segment));
+  }
+  std::reverse(list.begin(), list.end());
+  return list;
+}
+
+absl::Status Log::OpenSegments(RecoveryReport& report) {
+  const std::string& directory = options_.directory;
+  CAIRN_ASSIGN_OR_RETURN(start_, ReadLogStart(fs_, directory));
+  CAIRN_ASSIGN_OR_RETURN(const auto names, fs_.List(directory));
+  std::vector<Offset> bases;
+  for (const auto& entry : names) {
+    if (const auto base = ParseStoreFileName(entry.name); base && !entry.is_directory) {
+      bases.push_back(*base);
+    } else if (!IsKnownName(entry.name)) {
+      report.notes.push_back(
+          base::StrCat(directory, "/", entry.name, " is not one of cairn's files; left alone"));
+    }
+  }
+  std::sort(bases.begin(), bases.end());
+  CAIRN_RETURN_IF_ERROR(RemoveLeftovers(bases, report));
+
+  Segments list;
+  if (start_.pending) {
+    // Creation or reset was interrupted: nothing was acknowledged since. Make the first segment
+    // again.
+    for (const Offset base : bases) CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(base));
+    CAIRN_RETURN_IF_ERROR(AppendSegment(start_.offset, start_.index, start_.term));
+    start_.pending = false;
+    CAIRN_RETURN_IF_ERROR(WriteLogStart(fs_, directory, start_));
+    list = segments();
+  } else {
+    if (bases.empty()) {
+      return absl::DataLossError(base::StrCat(
+          directory, " has no store file; the log began at offset ", start_.offset.value()));
+    }
+    CAIRN_ASSIGN_OR_RETURN(list, LoadSegments(std::move(bases), report));
+    SetSegments(list);
+    active_ = list.back();
+  }
+  if (active_->sealed_on_disk()) {
+    return absl::DataLossError(
+        base::StrCat("the store file that follows ", active_->path(),
+                     " is missing; restore it, or the length of the log is unknown"));
+  }
+  if (list.front()->base_offset() > start_.offset) {
+    report.damages.push_back(
+        {directory, 0, 0, start_.offset, list.front()->base_offset(),
+         base::StrCat("the store files before ", list.front()->path(), " are missing")});
+  }
+  std::sort(report.damages.begin(), report.damages.end(),
+            [](const Damage& a, const Damage& b) { return a.first_offset < b.first_offset; });
+  {
+    base::MutexLock lock(mutex_);
+    damages_ = report.damages;
+  }
+  if (start_.offset > active_->end_offset()) {
+    return absl::DataLossError(base::StrCat(directory, " ends at offset ",
+                                            active_->end_offset().value(), ", before its start ",
+                                            start_.offset.value()));
+  }
+  PublishBounds();
+  return absl::OkStatus();
+}
+
+}  // namespace cairn::log

@@ -1,0 +1,164 @@
+// The reading half of Log. Any thread.
+#include <algorithm>
+#include <utility>
+
+#include "base/error_info.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "log/log.h"
+#include "log/records.h"
+
+namespace cairn::log {
+namespace {
+
+absl::Status BeforeStart(std::string_view what, uint64_t asked, uint64_t start) {
+  return base::MakeError(absl::StatusCode::kOutOfRange,
+                         base::StrCat(what, " ", asked, " is before the start of the log, ", start),
+                         base::reason::kOffsetOutOfRange, {{"log_start", base::StrCat(start)}});
+}
+
+}  // namespace
+
+Term Log::last_term() const {
+  base::MutexLock lock(mutex_);
+  return segments_.back()->last_term();
+}
+
+uint64_t Log::size_bytes() const {
+  base::MutexLock lock(mutex_);
+  uint64_t total = 0;
+  for (const auto& segment : segments_) total += segment->size_bytes();
+  return total;
+}
+
+size_t Log::segment_count() const {
+  base::MutexLock lock(mutex_);
+  return segments_.size();
+}
+
+std::vector<Damage> Log::damages() const {
+  base::MutexLock lock(mutex_);
+  return damages_;
+}
+
+absl::StatusOr<std::vector<Entry>> Log::Read(Offset from, Offset limit, size_t max_bytes) const {
+  if (from < start_offset()) return BeforeStart("offset", from.value(), start_offset().value());
+  std::vector<Entry> entries;
+  if (from >= limit) return entries;
+  if (options_.tail_cache != nullptr &&
+      options_.tail_cache->ReadOffsets(cache_id_, from, limit, max_bytes, entries)) {
+    return entries;
+  }
+  const Segments list = segments();
+  int at = FindOffset(list, from);
+  if (at < 0) {
+    return DamageError({options_.directory, 0, 0, from, list.front()->base_offset(),
+                        "the store files that held these records are missing"});
+  }
+  size_t taken = 0;
+  for (; static_cast<size_t>(at) < list.size() && taken < max_bytes; ++at) {
+    const Segment& segment = *list[static_cast<size_t>(at)];
+    if (segment.base_offset() >= limit) break;
+    const Offset first = std::max(from, segment.base_offset());
+    Segment::ReadOptions options;
+    options.from_offset = first;
+    options.limit_offset = limit;
+    options.max_bytes = max_bytes - taken;
+    const size_t before = entries.size();
+    const absl::Status status = segment.Read(options, entries);
+    if (!status.ok()) {
+      if (before > 0) return entries;  // the damage is for the next read
+      return status;
+    }
+    if (entries.size() == before && first < segment.end_offset() && first < limit) {
+      if (before > 0) return entries;
+      return DamageError({segment.path(), segment.size_bytes(), segment.size_bytes(), first,
+                          segment.end_offset(), "the records are missing"});
+    }
+    for (size_t i = before; i < entries.size(); ++i) taken += entries[i].size_bytes();
+    // More only if this segment was read to its end.
+    if (!entries.empty() && entries.back().header.end_offset() < segment.end_offset()) break;
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<Entry>> Log::ReadByIndex(Index from, Index limit,
+                                                    size_t max_bytes) const {
+  if (from < first_index()) return BeforeStart("index", from.value(), first_index().value());
+  std::vector<Entry> entries;
+  if (from >= limit) return entries;
+  const Segments list = segments();
+  const int at = FindIndex(list, from);
+  const Segment& segment = *list[static_cast<size_t>(std::max(at, 0))];
+  Segment::ReadOptions options;
+  options.from_index = from;
+  options.limit_offset = Offset(UINT64_MAX);
+  options.max_bytes = max_bytes;
+  CAIRN_RETURN_IF_ERROR(segment.Read(options, entries));
+  while (!entries.empty() && entries.back().header.index >= limit) entries.pop_back();
+  if (entries.empty() && from < end_index()) {
+    return absl::DataLossError(base::StrCat(segment.path(), " does not hold index ", from.value()));
+  }
+  return entries;
+}
+
+absl::StatusOr<Offset> Log::OffsetForTimestamp(int64_t timestamp_ms, Offset limit) const {
+  // The first segment whose largest timestamp is late enough holds the record, if it is below the
+  // limit.
+  const Segments list = segments();
+  Offset from = limit;
+  for (const auto& segment : list) {
+    if (segment->max_timestamp_ms() < timestamp_ms) continue;
+    const auto floor = segment->index().FloorTimestamp(timestamp_ms);
+    from = floor ? floor->offset : segment->base_offset();
+    break;
+  }
+  from = std::max(from, start_offset());
+  constexpr size_t kStepBytes = 256 << 10;
+  while (from < limit) {
+    CAIRN_ASSIGN_OR_RETURN(const auto entries, Read(from, limit, kStepBytes));
+    if (entries.empty()) break;
+    for (const Entry& entry : entries) {
+      from = entry.header.end_offset();
+      if (entry.header.max_timestamp_ms < timestamp_ms) continue;
+      std::string scratch;
+      CAIRN_ASSIGN_OR_RETURN(const std::string_view records, UncompressedRecords(entry, scratch));
+      RecordsReader reader(records, entry.header.base_timestamp_ms);
+      std::optional<std::string_view> key;
+      std::optional<std::string_view> value;
+      int64_t timestamp = 0;
+      for (Offset offset = entry.header.base_offset;; ++offset) {
+        CAIRN_ASSIGN_OR_RETURN(const bool more, reader.NextValue(key, value, timestamp));
+        if (!more) break;
+        if (timestamp >= timestamp_ms && offset >= start_offset()) return offset;
+      }
+    }
+  }
+  return limit;
+}
+
+absl::StatusOr<Term> Log::TermAt(Index index) const {
+  if (index < first_index() || index >= end_index()) {
+    return absl::OutOfRangeError(
+        base::StrCat("index ", index.value(), " is not in the log, which holds [",
+                     first_index().value(), ", ", end_index().value(), ")"));
+  }
+  CAIRN_ASSIGN_OR_RETURN(const auto entries, ReadByIndex(index, index + 1, 1));
+  return entries.front().header.term;
+}
+
+std::vector<TermStart> Log::Terms() const {
+  std::vector<TermStart> terms;
+  for (const auto& segment : segments()) {
+    for (uint32_t i = 0; i < segment->index().entry_count(); ++i) {
+      const auto entry = segment->index().At(i);
+      if (!entry) continue;
+      if (terms.empty() || terms.back().term != entry->term) {
+        terms.push_back({entry->term, entry->index, entry->offset});
+      }
+    }
+  }
+  return terms;
+}
+
+}  // namespace cairn::log

@@ -1,0 +1,266 @@
+#include "log/sparse_index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+
+namespace cairn::log {
+namespace {
+
+using base::LoadLittleEndian;
+using base::StoreLittleEndian;
+
+// The file: a page with identity and marks, then entries of 32 bytes, none across a page boundary.
+constexpr size_t kPageBytes = 4096;
+constexpr size_t kIdentityAt = 0;
+constexpr size_t kDurableMarkAt = 512;
+constexpr size_t kCloseMarkAt = 1024;
+constexpr size_t kEntriesAt = kPageBytes;
+constexpr size_t kEntryBytes = 32;
+constexpr size_t kIdentityBytes = 32;
+constexpr size_t kDurableMarkBytes = 28;
+constexpr size_t kCloseMarkBytes = 44;
+constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'i', 'd', 'x'};
+// Room that a new index gets; it doubles from there. 1,000 idle partitions take 16 MiB of disk.
+constexpr uint64_t kInitialBytes = 4 * kPageBytes;
+
+// The closing CRC of a run of `size` bytes, seeded so that a run of zeros does not check.
+uint32_t SealOf(const char* from, size_t size) {
+  return base::ExtendCrc32c(0x6e726963, std::string_view(from, size - 4));
+}
+void Seal(char* from, size_t size) {
+  StoreLittleEndian<uint32_t>(from + size - 4, SealOf(from, size));
+}
+bool IsSealed(const char* from, size_t size) {
+  return LoadLittleEndian<uint32_t>(from + size - 4) == SealOf(from, size);
+}
+
+void EncodeIdentity(const StoreHeader& store, char* to) {
+  std::memcpy(to, kMagic, sizeof(kMagic));
+  StoreLittleEndian<uint32_t>(to + 8, store.generation);
+  StoreLittleEndian<uint64_t>(to + 12, store.base_offset.value());
+  StoreLittleEndian<uint64_t>(to + 20, store.base_index.value());
+  Seal(to, kIdentityBytes);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SparseIndex>> SparseIndex::Create(env::FileSystem& fs,
+                                                                 std::string path,
+                                                                 const StoreHeader& store) {
+  if (const absl::Status removed = fs.RemoveFile(path);
+      !removed.ok() && !absl::IsNotFound(removed)) {
+    return removed;
+  }
+  CAIRN_ASSIGN_OR_RETURN(auto file, fs.Open(path, env::OpenMode::kCreate));
+  std::unique_ptr<SparseIndex> index(new SparseIndex(std::move(file), store));
+  CAIRN_RETURN_IF_ERROR(index->file_->Allocate(kInitialBytes));
+  CAIRN_RETURN_IF_ERROR(index->MapWhole(kInitialBytes));
+  EncodeIdentity(store, index->mapping()->bytes().data() + kIdentityAt);
+  return index;
+}
+
+absl::StatusOr<std::unique_ptr<SparseIndex>> SparseIndex::Open(env::FileSystem& fs,
+                                                               std::string path,
+                                                               const StoreHeader& store) {
+  CAIRN_ASSIGN_OR_RETURN(auto file, fs.Open(path, env::OpenMode::kReadWrite));
+  CAIRN_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  if (size < kEntriesAt) {
+    return absl::DataLossError(base::StrCat(path, " is cut short: ", size, " bytes"));
+  }
+  std::unique_ptr<SparseIndex> index(new SparseIndex(std::move(file), store));
+  CAIRN_RETURN_IF_ERROR(index->MapWhole(size));
+  char identity[kIdentityBytes];
+  EncodeIdentity(store, identity);
+  const char* bytes = index->mapping()->bytes().data();
+  if (std::memcmp(bytes + kIdentityAt, identity, kIdentityBytes) != 0) {
+    return absl::DataLossError(base::StrCat(path, " is not the index of its store file"));
+  }
+  // With a close mark the entries are as they were left: each is checked when it is used. Without
+  // one, only the prefix whose CRCs hold and that ascends is what was written, page by page.
+  if (const auto close = index->close_mark(); close && close->entry_count <= index->capacity_) {
+    index->count_.store(close->entry_count, std::memory_order_release);
+    return index;
+  }
+  index->ClearCloseMark();
+  IndexEntry last;
+  for (uint32_t i = 0; i < index->capacity_; ++i) {
+    index->count_.store(i + 1, std::memory_order_release);
+    const auto entry = index->At(i);
+    if (!entry || (i > 0 && (entry->position <= last.position || entry->index <= last.index ||
+                             entry->offset < last.offset))) {
+      index->count_.store(i, std::memory_order_release);
+      break;
+    }
+    last = *entry;
+  }
+  return index;
+}
+
+absl::Status SparseIndex::MapWhole(uint64_t size_bytes) {
+  CAIRN_ASSIGN_OR_RETURN(std::shared_ptr<env::Mapping> fresh, file_->Map(size_bytes));
+  capacity_ = static_cast<uint32_t>((size_bytes - kEntriesAt) / kEntryBytes);
+  base::MutexLock lock(mutex_);
+  mapping_ = std::move(fresh);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<env::Mapping> SparseIndex::mapping() const {
+  base::MutexLock lock(mutex_);
+  return mapping_;
+}
+
+bool SparseIndex::Append(const IndexEntry& entry) {
+  const uint32_t count = count_.load(std::memory_order_relaxed);
+  const uint64_t relative_offset = entry.offset - base_offset_;
+  const uint64_t relative_index = entry.index - base_index_;
+  constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
+  if (relative_offset > kMax || relative_index > kMax) return false;
+  if (count == capacity_) {
+    const uint64_t used = kEntriesAt + uint64_t{count} * kEntryBytes;
+    const uint64_t grown = std::max(kInitialBytes, (used * 2 + kPageBytes - 1) & ~(kPageBytes - 1));
+    if (!file_->Allocate(grown).ok() || !MapWhole(grown).ok()) return false;
+  }
+  char* to = mapping()->bytes().data() + kEntriesAt + count * kEntryBytes;
+  StoreLittleEndian<uint32_t>(to, static_cast<uint32_t>(relative_offset));
+  StoreLittleEndian<uint32_t>(to + 4, static_cast<uint32_t>(relative_index));
+  StoreLittleEndian<uint32_t>(to + 8, entry.position);
+  StoreLittleEndian<int32_t>(to + 12, entry.term.value());
+  StoreLittleEndian<int64_t>(to + 16, entry.max_timestamp_ms);
+  StoreLittleEndian<uint32_t>(to + 24, 0);
+  Seal(to, kEntryBytes);
+  count_.store(count + 1, std::memory_order_release);
+  return true;
+}
+
+void SparseIndex::TruncateTo(uint32_t count) {
+  count_.store(count, std::memory_order_release);
+  const auto bytes = mapping()->bytes();
+  const size_t from = kEntriesAt + size_t{count} * kEntryBytes;
+  if (from < bytes.size()) std::memset(bytes.data() + from, 0, bytes.size() - from);
+}
+
+void SparseIndex::SetDurableMark(const DurableMark& mark) {
+  char* to = mapping()->bytes().data() + kDurableMarkAt;
+  StoreLittleEndian<uint32_t>(to, mark.store_bytes);
+  StoreLittleEndian<uint32_t>(to + 4, 0);
+  StoreLittleEndian<uint64_t>(to + 8, mark.end_offset.value());
+  StoreLittleEndian<uint64_t>(to + 16, mark.end_index.value());
+  Seal(to, kDurableMarkBytes);
+}
+
+std::optional<DurableMark> SparseIndex::durable_mark() const {
+  const auto map = mapping();
+  const char* from = map->bytes().data() + kDurableMarkAt;
+  if (!IsSealed(from, kDurableMarkBytes)) return std::nullopt;
+  DurableMark mark;
+  mark.store_bytes = LoadLittleEndian<uint32_t>(from);
+  mark.end_offset = Offset(LoadLittleEndian<uint64_t>(from + 8));
+  mark.end_index = Index(LoadLittleEndian<uint64_t>(from + 16));
+  return mark;
+}
+
+void SparseIndex::SetCloseMark(const CloseMark& mark) {
+  char* to = mapping()->bytes().data() + kCloseMarkAt;
+  StoreLittleEndian<uint32_t>(to, mark.store_bytes);
+  StoreLittleEndian<uint32_t>(to + 4, mark.entry_count);
+  StoreLittleEndian<uint64_t>(to + 8, mark.end_offset.value());
+  StoreLittleEndian<uint64_t>(to + 16, mark.end_index.value());
+  StoreLittleEndian<int32_t>(to + 24, mark.last_term.value());
+  StoreLittleEndian<uint32_t>(to + 28, mark.sealed ? 1 : 0);
+  StoreLittleEndian<int64_t>(to + 32, mark.max_timestamp_ms);
+  Seal(to, kCloseMarkBytes);
+}
+
+void SparseIndex::ClearCloseMark() {
+  std::memset(mapping()->bytes().data() + kCloseMarkAt, 0, kCloseMarkBytes);
+}
+
+std::optional<CloseMark> SparseIndex::close_mark() const {
+  const auto map = mapping();
+  const char* from = map->bytes().data() + kCloseMarkAt;
+  if (!IsSealed(from, kCloseMarkBytes)) return std::nullopt;
+  CloseMark mark;
+  mark.store_bytes = LoadLittleEndian<uint32_t>(from);
+  mark.entry_count = LoadLittleEndian<uint32_t>(from + 4);
+  mark.end_offset = Offset(LoadLittleEndian<uint64_t>(from + 8));
+  mark.end_index = Index(LoadLittleEndian<uint64_t>(from + 16));
+  mark.last_term = Term(LoadLittleEndian<int32_t>(from + 24));
+  mark.sealed = LoadLittleEndian<uint32_t>(from + 28) != 0;
+  mark.max_timestamp_ms = LoadLittleEndian<int64_t>(from + 32);
+  return mark;
+}
+
+absl::Status SparseIndex::Sync() {
+  CAIRN_RETURN_IF_ERROR(mapping()->Sync());
+  return file_->Sync();
+}
+
+absl::Status SparseIndex::Trim() {
+  // The mapping stays: readers look only at entries below the count, which the file keeps.
+  const uint64_t used = kEntriesAt + uint64_t{entry_count()} * kEntryBytes;
+  CAIRN_RETURN_IF_ERROR(file_->Truncate(used));
+  capacity_ = entry_count();
+  return absl::OkStatus();
+}
+
+std::optional<IndexEntry> SparseIndex::At(uint32_t i) const {
+  const auto map = mapping();
+  const char* from = map->bytes().data() + kEntriesAt + size_t{i} * kEntryBytes;
+  if (!IsSealed(from, kEntryBytes)) return std::nullopt;
+  IndexEntry entry;
+  entry.offset = base_offset_ + LoadLittleEndian<uint32_t>(from);
+  entry.index = base_index_ + LoadLittleEndian<uint32_t>(from + 4);
+  entry.position = LoadLittleEndian<uint32_t>(from + 8);
+  entry.term = Term(LoadLittleEndian<int32_t>(from + 12));
+  entry.max_timestamp_ms = LoadLittleEndian<int64_t>(from + 16);
+  return entry;
+}
+
+// The last entry for which `before` holds, where `before` holds for a prefix. A damaged entry is
+// stepped over downwards: the answer is then further ahead of the target, which costs a longer walk
+// and nothing else.
+template <typename Before>
+std::optional<IndexEntry> SparseIndex::LastWhere(Before before) const {
+  uint32_t low = 0;  // entries below are known to be before
+  uint32_t high = entry_count();
+  std::optional<IndexEntry> best;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    auto entry = At(middle);
+    while (!entry && middle > low) entry = At(--middle);
+    if (!entry) {
+      // Everything in [low, middle] is damaged: look above it only.
+      low = low + (high - low) / 2 + 1;
+      continue;
+    }
+    if (before(*entry)) {
+      best = entry;
+      low = std::max(middle + 1, low + (high - low) / 2 + 1);
+    } else {
+      high = middle;
+    }
+  }
+  return best;
+}
+
+std::optional<IndexEntry> SparseIndex::FloorOffset(Offset offset) const {
+  return LastWhere([offset](const IndexEntry& entry) { return entry.offset <= offset; });
+}
+
+std::optional<IndexEntry> SparseIndex::FloorIndex(Index index) const {
+  return LastWhere([index](const IndexEntry& entry) { return entry.index <= index; });
+}
+
+std::optional<IndexEntry> SparseIndex::FloorTimestamp(int64_t timestamp_ms) const {
+  return LastWhere(
+      [timestamp_ms](const IndexEntry& entry) { return entry.max_timestamp_ms < timestamp_ms; });
+}
+
+}  // namespace cairn::log
