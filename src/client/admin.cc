@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include "base/status_macros.h"

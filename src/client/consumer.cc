@@ -1,5 +1,6 @@
 #include "cairn/consumer.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -101,6 +102,10 @@ class Consumer::Impl {
       records = uncompressed_;
     }
     reader_.emplace(records, batch.base_timestamp_ms());
+    // Without an offset asked for, the first batch may only begin before the timestamp asked for.
+    skip_before_ms_ = has_position_ || options_.start.kind != StartAt::Kind::kTimestamp
+                          ? std::numeric_limits<int64_t>::min()
+                          : options_.start.value;
     if (!has_position_) position_ = batch.base_offset();
     has_position_ = true;
     record_offset_ = batch.base_offset();
@@ -114,7 +119,9 @@ class Consumer::Impl {
       const absl::StatusOr<bool> found = reader_->Next(view_);
       if (found.ok() && *found && record_offset_ < end_offset_) [[likely]] {
         const uint64_t offset = record_offset_++;
-        if (offset < position_) continue;  // the batch began before the offset asked for
+        // The batch may have begun before what was asked for.
+        if (offset < position_ || view_.timestamp_ms < skip_before_ms_) continue;
+        skip_before_ms_ = std::numeric_limits<int64_t>::min();
         record.offset = offset;
         record.timestamp_ms = view_.timestamp_ms;
         record.key = view_.key;
@@ -151,6 +158,7 @@ class Consumer::Impl {
   uint64_t position_ = 0;
   bool has_position_ = false;
   uint64_t high_watermark_ = 0;
+  int64_t skip_before_ms_ = 0;
   FetchThread fetch_;
 };
 
