@@ -57,7 +57,7 @@ struct ProducerOptions {
   int64_t linger_ms = 5;
   // A batch is sent when it is this large; capped by the topic's limit.
   size_t batch_bytes = 256 << 10;
-  // Batches sent and not acknowledged, per partition: 1 … 64.
+  // Batches sent and not acknowledged, per partition: 1 … 256.
   int max_in_flight = 16;
   // Memory for records that were not acknowledged yet, of all partitions together.
   size_t buffer_bytes = 64 << 20;

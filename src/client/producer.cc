@@ -19,8 +19,8 @@ using client::PartitionSender;
 using client::SenderContext;
 using client::SteadyTime;
 
-// As many batches as a broker remembers of a producer (its window of idempotence) or fewer.
-constexpr int kMaxInFlight = 64;
+// Half of what a broker remembers of a producer (its window of idempotence).
+constexpr int kMaxInFlight = 256;
 constexpr size_t kMinBatchBytes = 1 << 10;
 constexpr size_t kMaxBatchBytes = 32 << 20;
 constexpr int64_t kMaxTimeMs = 24LL * 3600 * 1000;
