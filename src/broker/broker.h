@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "env/executor.h"
 #include "env/file_system.h"
 #include "env/random.h"
+#include "log/damage.h"
 
 namespace cairn::broker {
 
@@ -33,6 +35,11 @@ struct BrokerOptions {
       256 << 20;  // produce requests accepted and not answered; beyond: OVERLOADED
   uint64_t tail_cache_bytes = 64 << 20;  // of all partitions together
   int64_t retention_interval_ms = 30'000;
+  // Told what opening each partition found; to be logged. May be empty of findings. On the opening
+  // thread.
+  std::function<void(const std::string& topic, PartitionId partition,
+                     const log::RecoveryReport& report)>
+      on_recovery = [](const std::string&, PartitionId, const log::RecoveryReport&) {};
 };
 
 // Counters since the start and current values, for status and metrics.

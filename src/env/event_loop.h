@@ -18,6 +18,8 @@ class EventLoop final : public Executor, public Network {
   explicit EventLoop(const std::string& thread_name);
 
   // Runs what was posted before, drops timers, joins the thread. Not from the loop's own thread.
+  // The listeners and connections of the loop are gone by then. Waits for a name resolution under
+  // way.
   ~EventLoop() override;
 
   void Post(Task task) override;

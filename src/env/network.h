@@ -23,8 +23,9 @@ class Connection {
 
   virtual ~Connection() = default;
 
-  // Reads 1 to into.size() bytes; 0 means that the peer closed its side. `into` outlives the
-  // callback.
+  // Reads 1 to into.size() bytes; 0 means that the peer closed its side. `into` is not empty and
+  // outlives the callback. Errors, here and in Write: CANCELLED; UNAVAILABLE when the connection
+  // broke.
   virtual void Read(std::span<char> into, ReadCallback done) = 0;
 
   // Writes all of `data`.
@@ -68,6 +69,9 @@ class Network {
   // resolution.
   virtual absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address) = 0;
 
+  // Errors: INVALID_ARGUMENT for a malformed address; UNAVAILABLE when the name cannot be resolved
+  // or nobody answers there. There is no deadline but the kernel's (about two minutes). `done` is
+  // dropped uncalled when the network ends first.
   virtual void Connect(const std::string& address, ConnectCallback done) = 0;
 };
 

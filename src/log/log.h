@@ -176,7 +176,7 @@ class Log {
   LogOptions options_;
   LogStart start_;
   std::shared_ptr<Segment> active_;
-  bool failed_ = false;
+  std::atomic<bool> failed_{false};
   bool closed_ = false;
   TailCache::LogId cache_id_ = 0;
 

@@ -1,0 +1,325 @@
+#include "broker/shard_partition.h"
+
+#include <algorithm>
+
+#include "base/error_info.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "broker/producer_snapshot.h"
+#include "log/records.h"
+
+namespace cairn::broker {
+namespace {
+
+// How far a record's timestamp may lie ahead of the broker's clock: beyond, retention by age would
+// keep the record for as long. Clocks of sane machines differ by less.
+constexpr int64_t kMaxTimestampAheadMs = 3'600'000;
+// After this many bytes the producer states are written out, so that a restart after a kill replays
+// no more.
+constexpr uint64_t kSnapshotIntervalBytes = 64 << 20;
+
+}  // namespace
+
+ShardPartition::ShardPartition(Dependencies dependencies, TopicSettings settings,
+                               ProducerStates states)
+    : dependencies_(dependencies), settings_(settings), states_(std::move(states)) {}
+
+void ShardPartition::SetReplica(std::shared_ptr<consensus::Replica> replica) {
+  replica_ = std::move(replica);
+  noted_offset_ = replica_->next_offset();
+  high_watermark_.store(noted_offset_.value(), std::memory_order_release);
+}
+
+TopicSettings ShardPartition::settings() const {
+  base::MutexLock lock(mutex_);
+  return settings_;
+}
+
+absl::Status ShardPartition::CheckOpen() const {
+  base::MutexLock lock(mutex_);
+  return closed_;
+}
+
+Offset ShardPartition::log_start() const { return replica_->log()->start_offset(); }
+
+Offset ShardPartition::high_watermark() const {
+  return Offset(high_watermark_.load(std::memory_order_acquire));
+}
+
+// ---- produce ----
+
+absl::Status ShardPartition::CheckRequest(const log::Batch& batch, int64_t now_ms) const {
+  const TopicSettings limits = settings();
+  log::BatchLimits batch_limits;
+  batch_limits.max_record_bytes = static_cast<uint64_t>(limits.max_record_bytes);
+  batch_limits.max_batch_bytes = static_cast<uint64_t>(limits.max_batch_bytes);
+  CAIRN_RETURN_IF_ERROR(log::ValidateBatch(batch, batch_limits));
+  if (batch.max_timestamp_ms > now_ms + kMaxTimestampAheadMs) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument,
+                           base::StrCat("timestamp ", batch.max_timestamp_ms,
+                                        " ms is more than an hour ahead of the "
+                                        "broker's clock, ",
+                                        now_ms, " ms; check the producer's clock"),
+                           base::reason::kMalformedBatch);
+  }
+  const uint64_t inflight = dependencies_.counters->inflight_bytes.load(std::memory_order_relaxed);
+  if (inflight + batch.records.size() > dependencies_.max_inflight_bytes) {
+    return base::MakeError(
+        absl::StatusCode::kResourceExhausted,
+        base::StrCat("the broker has ", inflight, " bytes of unanswered requests, its limit is ",
+                     dependencies_.max_inflight_bytes, "; try again later"),
+        base::reason::kOverloaded);
+  }
+  return CheckOpen();
+}
+
+void ShardPartition::Produce(log::Batch batch, std::optional<Offset> expected_offset,
+                             ProduceCallback done) {
+  Waiter waiter;
+  waiter.done = std::move(done);
+  const int64_t now_ms = dependencies_.clock->WallMs();
+  // Checked on the caller's thread, so that the shard has only the work that needs its order. An
+  // error still goes through the shard: answers keep the order of the calls.
+  if (absl::Status status = CheckRequest(batch, now_ms); !status.ok()) {
+    waiter.result = std::move(status);
+  } else {
+    waiter.bytes = batch.records.size();
+    dependencies_.counters->inflight_bytes.fetch_add(waiter.bytes, std::memory_order_relaxed);
+    waiter.result = ProduceResult{Offset(), now_ms, false};
+  }
+  dependencies_.loop->Post([self = shared_from_this(), batch = std::move(batch), expected_offset,
+                            waiter = std::move(waiter)]() mutable {
+    self->Accept(std::move(batch), expected_offset, std::move(waiter));
+  });
+}
+
+void ShardPartition::Accept(log::Batch batch, std::optional<Offset> expected_offset,
+                            Waiter waiter) {
+  if (waiter.result.ok()) {
+    const auto until = Place(std::move(batch), expected_offset, waiter);
+    if (until.ok()) {
+      waiter.until = *until;
+    } else {
+      waiter.result = until.status();
+    }
+  }
+  waiters_.push_back(std::move(waiter));
+  Answer();
+}
+
+// Gives the batch its place, new or old, and returns the offset that must be committed before the
+// answer.
+absl::StatusOr<Offset> ShardPartition::Place(log::Batch batch,
+                                             std::optional<Offset> expected_offset,
+                                             Waiter& waiter) {
+  CAIRN_RETURN_IF_ERROR(CheckOpen());
+  if (batch.producer_id != log::kNoProducerId) {
+    CAIRN_ASSIGN_OR_RETURN(const auto stored, states_.Check(batch));
+    if (stored) {
+      waiter.result->base_offset = stored->base_offset;
+      waiter.result->duplicate = true;
+      return stored->end_offset;
+    }
+  }
+  const Offset next = replica_->next_offset();
+  if (expected_offset && *expected_offset != next) {
+    return base::MakeError(absl::StatusCode::kFailedPrecondition,
+                           base::StrCat("the next offset is ", next.value(), ", not the expected ",
+                                        expected_offset->value()),
+                           base::reason::kUnexpectedOffset,
+                           {{"actual_offset", base::StrCat(next.value())},
+                            {"expected_offset", base::StrCat(expected_offset->value())}});
+  }
+  CAIRN_ASSIGN_OR_RETURN(const log::EntryHeader header, replica_->Propose(std::move(batch)));
+  states_.Note(header);
+  noted_offset_ = header.end_offset();
+  uncommitted_.push_back(header);
+  waiter.result->base_offset = header.base_offset;
+  return header.end_offset();
+}
+
+// Answers from the front: in the order of the calls, each when its turn and its commit have come.
+void ShardPartition::Answer() {
+  if (answering_) return;  // a callback led back here; the loop below goes on
+  answering_ = true;
+  const Offset committed = high_watermark();
+  while (!waiters_.empty() &&
+         (!waiters_.front().result.ok() || waiters_.front().until <= committed)) {
+    Waiter waiter = std::move(waiters_.front());
+    waiters_.pop_front();
+    dependencies_.counters->inflight_bytes.fetch_sub(waiter.bytes, std::memory_order_relaxed);
+    waiter.done(std::move(waiter.result));
+  }
+  answering_ = false;
+}
+
+void ShardPartition::OnCommitted(Offset high_watermark) {
+  if (high_watermark > noted_offset_) {
+    // The log was opened again and holds what a failed write left: its producers are not known yet.
+    if (!ReplayProducers(*replica_->log(), noted_offset_, high_watermark, states_).ok()) {
+      states_ = ProducerStates();  // unknown producers: any sequence is taken as new
+    }
+    noted_offset_ = high_watermark;
+  }
+  NodeCounters& counters = *dependencies_.counters;
+  while (!uncommitted_.empty() && uncommitted_.front().end_offset() <= high_watermark) {
+    const log::EntryHeader& header = uncommitted_.front();
+    counters.records_appended.fetch_add(header.record_count, std::memory_order_relaxed);
+    counters.bytes_appended.fetch_add(header.body_bytes, std::memory_order_relaxed);
+    bytes_since_snapshot_ += header.body_bytes;
+    uncommitted_.pop_front();
+  }
+  counters.disk_full.store(false, std::memory_order_relaxed);
+  high_watermark_.store(high_watermark.value(), std::memory_order_release);
+  Answer();
+  WakeReaders();
+  MaybeSnapshotProducers(bytes_since_snapshot_ >= kSnapshotIntervalBytes);
+}
+
+void ShardPartition::OnRejected(Offset from, const absl::Status& error) {
+  while (!uncommitted_.empty() && uncommitted_.back().base_offset >= from) {
+    states_.Forget(uncommitted_.back());
+    uncommitted_.pop_back();
+  }
+  noted_offset_ = std::min(noted_offset_, from);
+  if (absl::IsResourceExhausted(error)) {
+    dependencies_.counters->disk_full.store(true, std::memory_order_relaxed);
+  }
+  for (Waiter& waiter : waiters_) {
+    if (waiter.result.ok() && waiter.until > from) waiter.result = error;
+  }
+  Answer();
+}
+
+// ---- read ----
+
+absl::Status ShardPartition::OffsetOutOfRange(Offset asked) const {
+  const Offset start = log_start();
+  const Offset end = high_watermark();
+  return base::MakeError(
+      absl::StatusCode::kOutOfRange,
+      base::StrCat("offset ", asked.value(), " is outside of the log, which holds [", start.value(),
+                   ", ", end.value(), ")"),
+      base::reason::kOffsetOutOfRange,
+      {{"offset", base::StrCat(asked.value())},
+       {"log_start", base::StrCat(start.value())},
+       {"high_watermark", base::StrCat(end.value())}});
+}
+
+absl::StatusOr<FetchResult> ShardPartition::Fetch(Offset from, size_t max_bytes) {
+  CAIRN_RETURN_IF_ERROR(CheckOpen());
+  const auto log = replica_->log();
+  FetchResult result;
+  result.high_watermark = high_watermark();
+  result.log_start = log->start_offset();
+  if (from > result.high_watermark || from < result.log_start) return OffsetOutOfRange(from);
+  auto entries = log->Read(from, result.high_watermark, max_bytes);
+  if (absl::IsOutOfRange(entries.status())) return OffsetOutOfRange(from);  // retention was faster
+  if (!entries.ok()) return entries.status();
+  result.entries = *std::move(entries);
+  return result;
+}
+
+absl::StatusOr<Offset> ShardPartition::OffsetForTimestamp(int64_t timestamp_ms) {
+  CAIRN_RETURN_IF_ERROR(CheckOpen());
+  return replica_->log()->OffsetForTimestamp(timestamp_ms, high_watermark());
+}
+
+Partition::WaitId ShardPartition::WaitForData(Offset from, WaitCallback ready) {
+  const WaitId id = next_wait_.fetch_add(1, std::memory_order_relaxed);
+  dependencies_.loop->Post(
+      [self = shared_from_this(), from, id, ready = std::move(ready)]() mutable {
+        if (absl::Status status = self->CheckOpen(); !status.ok()) {
+          ready(std::move(status));
+        } else if (self->high_watermark() > from) {
+          ready(absl::OkStatus());
+        } else {
+          self->readers_.emplace(std::make_pair(from, id), std::move(ready));
+          self->reader_offsets_.emplace(id, from);
+        }
+      });
+  return id;
+}
+
+void ShardPartition::CancelWait(WaitId wait) {
+  dependencies_.loop->Post([self = shared_from_this(), wait] {
+    const auto it = self->reader_offsets_.find(wait);
+    if (it == self->reader_offsets_.end()) return;
+    auto reader = self->readers_.extract(std::make_pair(it->second, wait));
+    self->reader_offsets_.erase(it);
+    reader.mapped()(absl::CancelledError("the wait was cancelled"));
+  });
+}
+
+void ShardPartition::WakeReaders() {
+  const Offset committed = high_watermark();
+  while (!readers_.empty() && readers_.begin()->first.first < committed) {
+    auto reader = readers_.extract(readers_.begin());
+    reader_offsets_.erase(reader.key().second);
+    reader.mapped()(absl::OkStatus());
+  }
+}
+
+// ---- the rest ----
+
+void ShardPartition::ChangeSettings(const TopicSettings& settings) {
+  {
+    base::MutexLock lock(mutex_);
+    settings_ = settings;
+  }
+  dependencies_.loop->Post([self = shared_from_this(), settings] {
+    self->replica_->RunOnLog(
+        [settings](log::Log& log) {
+          log.SetLimits(static_cast<uint64_t>(settings.segment_bytes), settings.segment_ms);
+          return absl::OkStatus();
+        },
+        [](const absl::Status&) {});
+  });
+}
+
+void ShardPartition::ApplyRetention() {
+  dependencies_.loop->Post([self = shared_from_this()] {
+    if (!self->CheckOpen().ok()) return;
+    const TopicSettings settings = self->settings();
+    self->replica_->RunOnLog(
+        [policy = log::RetentionPolicy{settings.retention_bytes, settings.retention_ms},
+         limit = self->high_watermark()](log::Log& log) {
+          return log.ApplyRetention(policy, limit);
+        },
+        // A failure leaves the log as it was or fails it, which the replica sees; the next round
+        // tries again.
+        [](const absl::Status&) {});
+  });
+}
+
+void ShardPartition::MaybeSnapshotProducers(bool now) {
+  if (!now || bytes_since_snapshot_ == 0 || !uncommitted_.empty()) return;
+  bytes_since_snapshot_ = 0;
+  replica_->RunOnLog(
+      [fs = dependencies_.fs, encoded = states_.Encode(high_watermark())](log::Log& log) {
+        return WriteProducerSnapshot(*fs, log.options().directory, encoded);
+      },
+      [](const absl::Status&) {});  // a cache: without it a restart replays more
+}
+
+void ShardPartition::Stop(absl::Status reason, absl::AnyInvocable<void(absl::Status)> done) {
+  {
+    base::MutexLock lock(mutex_);
+    closed_ = reason;
+  }
+  dependencies_.loop->Post([self = shared_from_this(), reason = std::move(reason),
+                            done = std::move(done)]() mutable {
+    while (!self->readers_.empty()) {
+      auto reader = self->readers_.extract(self->readers_.begin());
+      reader.mapped()(reason);
+    }
+    self->reader_offsets_.clear();
+    self->MaybeSnapshotProducers(true);
+    self->replica_->Stop([self, done = std::move(done)](absl::Status status) mutable {
+      self->OnRejected(self->high_watermark(), absl::UnavailableError("the broker is stopping"));
+      done(std::move(status));
+    });
+  });
+}
+
+}  // namespace cairn::broker

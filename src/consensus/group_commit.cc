@@ -1,0 +1,84 @@
+#include "consensus/group_commit.h"
+
+#include <utility>
+
+namespace cairn::consensus {
+
+struct GroupCommit::Group {
+  struct Member {
+    std::shared_ptr<Source> source;  // shared because it may be forgotten while the disk works
+    std::shared_ptr<log::Log> log;   // shared because its owner may open another one meanwhile
+    std::vector<log::Entry> entries;
+    absl::Status status;
+  };
+  std::vector<Member> members;
+
+  // On the disk executor.
+  void Persist(env::FileSystem& fs) {
+    std::vector<log::Log*> written;
+    std::vector<Member*> owners;
+    for (Member& member : members) {
+      member.status = member.log->Write(member.entries);
+      if (!member.status.ok()) continue;
+      written.push_back(member.log.get());
+      owners.push_back(&member);
+    }
+    std::vector<absl::Status> synced(written.size());
+    log::SyncLogs(fs, written, synced);
+    for (size_t i = 0; i < owners.size(); ++i) owners[i]->status = std::move(synced[i]);
+  }
+};
+
+void GroupCommit::Schedule(std::shared_ptr<Source> source) {
+  scheduled_.push_back(std::move(source));
+  if (busy_ || start_posted_) return;
+  // Behind what the loop already has to do, so that requests which came together go together.
+  start_posted_ = true;
+  loop_.Post([this] {
+    start_posted_ = false;
+    StartIfIdle();
+  });
+}
+
+void GroupCommit::StartIfIdle() {
+  if (busy_ || scheduled_.empty()) return;
+  auto group = std::make_unique<Group>();
+  for (auto& source : std::exchange(scheduled_, {})) {
+    std::vector<log::Entry> entries = source->TakePending();
+    if (entries.empty()) continue;
+    auto log = source->writable_log();
+    group->members.push_back({std::move(source), std::move(log), std::move(entries), {}});
+  }
+  if (group->members.empty()) return;
+  busy_ = true;
+  disk_.Post([this, group = std::move(group)]() mutable {
+    group->Persist(fs_);
+    loop_.Post([this, group = std::move(group)]() mutable { Finish(std::move(group)); });
+  });
+}
+
+void GroupCommit::Finish(std::unique_ptr<Group> group) {
+  groups_.fetch_add(1, std::memory_order_relaxed);
+  busy_ = false;
+  // A source whose entries were not stored takes back what follows them before it can reach the
+  // disk. Then the disk gets its next group, and only then the producers of this one their answers.
+  for (Group::Member& member : group->members) {
+    if (!member.status.ok()) member.source->OnPersisted(member.status);
+  }
+  StartIfIdle();
+  for (Group::Member& member : group->members) {
+    if (member.status.ok()) member.source->OnPersisted(member.status);
+  }
+}
+
+void GroupCommit::Run(absl::AnyInvocable<absl::Status()> work,
+                      absl::AnyInvocable<void(absl::Status)> done) {
+  disk_.Post([this, work = std::move(work), done = std::move(done)]() mutable {
+    absl::Status status = work();
+    loop_.Post([status = std::move(status), done = std::move(done)]() mutable {
+      done(std::move(status));
+    });
+  });
+}
+
+}  // namespace cairn::consensus
