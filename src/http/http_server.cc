@@ -1,0 +1,174 @@
+#include "http/http_server.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <future>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace cairn::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+
+constexpr size_t kReadBytes = 4096;
+
+std::string ToString(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+Request ToRequest(const beast_http::request<beast_http::string_body>& message) {
+  Request request;
+  request.method = ToString(message.method_string());
+  request.path = ToString(message.target());
+  const size_t query = request.path.find('?');
+  if (query != std::string::npos) {
+    request.query = request.path.substr(query + 1);
+    request.path.resize(query);
+  }
+  request.body = message.body();
+  return request;
+}
+
+}  // namespace
+
+// What the sessions share: the routes, the limits, and the list of sessions.
+class HttpServer::Shared {
+ public:
+  Shared(env::Executor& executor_in, RouteTable routes_in, HttpLimits limits_in)
+      : executor(executor_in), routes(std::move(routes_in)), limits(limits_in) {}
+
+  env::Executor& executor;
+  RouteTable routes;
+  const HttpLimits limits;
+  bool stopped = false;
+  std::unordered_map<Session*, std::shared_ptr<Session>> sessions;
+};
+
+// One connection: read a request, answer it, and again.
+class HttpServer::Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(std::shared_ptr<Shared> shared, std::unique_ptr<env::Connection> connection,
+          std::string bytes)
+      : shared_(std::move(shared)),
+        connection_(std::move(connection)),
+        unparsed_(std::move(bytes)) {}
+
+  void Start() {
+    if (shared_->sessions.size() > shared_->limits.connections) {
+      return Answer({.status = 503, .body = "Too many connections.\n"}, false, false, {});
+    }
+    NextRequest();
+  }
+
+  void Close() {
+    const auto self = shared_from_this();
+    shared_->executor.Cancel(timer_);
+    connection_.reset();  // completes what is pending with CANCELLED
+    shared_->sessions.erase(this);
+  }
+
+ private:
+  void NextRequest() {
+    parser_.emplace();
+    parser_->header_limit(shared_->limits.header_bytes);
+    parser_->body_limit(shared_->limits.body_bytes);
+    parser_->eager(true);
+    StartTimer(shared_->limits.request_timeout_ns);
+    Parse();
+  }
+
+  void StartTimer(int64_t delay_ns) {
+    shared_->executor.Cancel(timer_);
+    timer_ = shared_->executor.PostAfter(delay_ns, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Close();
+    });
+  }
+
+  void Parse() {
+    while (!unparsed_.empty() && !parser_->is_done()) {
+      boost::beast::error_code error;
+      const size_t used = parser_->put(boost::asio::buffer(unparsed_), error);
+      unparsed_.erase(0, used);
+      if (error == beast_http::error::need_more) {
+        // A header that never ends would otherwise be collected here.
+        if (unparsed_.size() > shared_->limits.header_bytes)
+          error = beast_http::error::header_limit;
+        else
+          break;
+      }
+      if (error) return Refuse(error);
+    }
+    if (parser_->is_done()) return Dispatch();
+    Read();
+  }
+
+  void Read() {
+    connection_->Read(buffer_, [self = shared_from_this()](absl::StatusOr<size_t> read) {
+      if (self->connection_ == nullptr) return;
+      if (!read.ok() || *read == 0) return self->Close();
+      self->unparsed_.append(self->buffer_.data(), *read);
+      self->Parse();
+    });
+  }
+
+  void Refuse(const boost::beast::error_code& error) {
+    Response response{.status = 400, .body = "Bad request: " + error.message() + ".\n"};
+    if (error == beast_http::error::header_limit) response.status = 431;
+    if (error == beast_http::error::body_limit) response.status = 413;
+    Answer(response, false, false, {});
+  }
+
+  void Dispatch() {
+    const auto& message = parser_->get();
+    const Request request = ToRequest(message);
+    RouteTable::Outcome outcome = shared_->routes.Dispatch(request);
+    const std::string allow = outcome.allow.empty() ? "" : "Allow: " + outcome.allow + "\r\n";
+    Answer(outcome.response, message.keep_alive(), request.method == "HEAD", allow);
+  }
+
+  void Answer(const Response& response, bool keep_alive, bool head_only,
+              const std::string& headers) {
+    StartTimer(shared_->limits.write_timeout_ns);
+    connection_->Write(Serialize(response, keep_alive, head_only, headers),
+                       [self = shared_from_this(), keep_alive](const absl::Status& written) {
+                         if (self->connection_ == nullptr) return;
+                         if (!written.ok() || !keep_alive) return self->Close();
+                         self->NextRequest();
+                       });
+  }
+
+  const std::shared_ptr<Shared> shared_;
+  std::unique_ptr<env::Connection> connection_;
+  std::string unparsed_;
+  std::array<char, kReadBytes> buffer_;
+  std::optional<beast_http::request_parser<beast_http::string_body>> parser_;
+  env::Executor::TimerId timer_ = 0;
+};
+
+HttpServer::HttpServer(env::Executor& executor, RouteTable routes, HttpLimits limits)
+    : shared_(std::make_shared<Shared>(executor, std::move(routes), limits)) {}
+
+HttpServer::~HttpServer() = default;
+
+void HttpServer::Serve(std::unique_ptr<env::Connection> connection, std::string first_bytes) {
+  if (shared_->stopped) return;
+  auto session = std::make_shared<Session>(shared_, std::move(connection), std::move(first_bytes));
+  shared_->sessions.emplace(session.get(), session);
+  session->Start();
+}
+
+void HttpServer::Stop() {
+  std::promise<void> done;
+  shared_->executor.Post([this, &done] {
+    shared_->stopped = true;
+    while (!shared_->sessions.empty()) shared_->sessions.begin()->second->Close();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+}  // namespace cairn::http

@@ -1,0 +1,31 @@
+#include "http/route_table.h"
+
+#include <utility>
+
+namespace cairn::http {
+
+void RouteTable::Add(std::string_view method, std::string_view path, Handler handler) {
+  routes_[std::string(path)][std::string(method)] = std::move(handler);
+}
+
+RouteTable::Outcome RouteTable::Dispatch(const Request& request) {
+  const auto route = routes_.find(request.path);
+  if (route == routes_.end()) {
+    std::string known = "Not found. There is:\n";
+    for (const auto& [path, methods] : routes_) known += path + "\n";
+    return {.response = {.status = 404, .body = std::move(known)}, .allow = {}};
+  }
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const auto handler = route->second.find(method);
+  if (handler != route->second.end()) return {.response = handler->second(request), .allow = {}};
+  std::string allow;
+  for (const auto& [name, unused] : route->second) {
+    if (!allow.empty()) allow += ", ";
+    allow += name == "GET" ? "GET, HEAD" : name;
+  }
+  return {.response = {.status = 405, .body = "Method not allowed. Use " + allow + ".\n"},
+          .allow = allow};
+}
+
+}  // namespace cairn::http

@@ -1,0 +1,34 @@
+// RouteTable: which handler answers which path.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "http/http_message.h"
+
+namespace cairn::http {
+
+// Filled before the server starts; then used from the server's loop only.
+class RouteTable {
+ public:
+  // Runs on the loop and must not block.
+  using Handler = absl::AnyInvocable<Response(const Request&)>;
+
+  // `method` is "GET" or "POST"; a GET route also answers HEAD.
+  void Add(std::string_view method, std::string_view path, Handler handler);
+
+  struct Outcome {
+    Response response;
+    std::string allow;  // of a 405: the methods that the path has, as in the header Allow
+  };
+
+  // The handler's answer; 404 for an unknown path, 405 for another method than the path has.
+  Outcome Dispatch(const Request& request);
+
+ private:
+  std::map<std::string, std::map<std::string, Handler, std::less<>>, std::less<>> routes_;
+};
+
+}  // namespace cairn::http

@@ -1,0 +1,101 @@
+#include "rpc/consume_call.h"
+
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <deque>
+#include <utility>
+
+#include "api/status_codec.h"
+#include "base/error_info.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "rpc/consume_start.h"
+#include "rpc/limits.h"
+#include "rpc/response_builder.h"
+
+namespace cairn::rpc {
+namespace {
+
+class ConsumeCall final : public grpc::ServerUnaryReactor {
+ public:
+  ConsumeCall(const ServiceContext& context, grpc::CallbackServerContext* call,
+              grpc::ByteBuffer* response)
+      : context_(context), response_(response), report_(context, call, "/log.v1.Log/Consume") {}
+
+  void Start(const grpc::ByteBuffer& request) {
+    auto input = ParseConsumeRequest(request);
+    if (!input.ok()) return End(input.status());
+    report_.SetPartition(input->topic, input->partition.value());
+    auto partition = context_.broker.FindPartition(input->topic, input->partition);
+    if (!partition.ok()) return End(partition.status());
+    const bool queued = context_.readers.Submit(
+        [this, input = *std::move(input), partition = *std::move(partition)] {
+          End(Read(input, *partition));
+        });
+    if (!queued) End(TooManyReads());
+  }
+
+  void OnDone() override {
+    report_.Done(status_, 1);
+    delete this;
+  }
+
+ private:
+  absl::Status Read(const ConsumeInput& input, broker::Partition& partition) {
+    CAIRN_ASSIGN_OR_RETURN(const Offset from, ResolveStart(input, partition));
+    CAIRN_ASSIGN_OR_RETURN(broker::FetchResult fetched, partition.Fetch(from, input.max_bytes));
+    // At the very end there is nothing to put into `record`; the other modes answer with no records
+    // and say where the end is.
+    if (fetched.entries.empty() && input.mode == ConsumeMode::kSingleRecord) {
+      return OutOfRange(from, partition);
+    }
+    ResponseBuilder builder(input.mode, input.max_records, input.max_bytes, from, std::nullopt);
+    builder.Add(std::move(fetched));
+    std::deque<grpc::ByteBuffer> responses;
+    CAIRN_RETURN_IF_ERROR(builder.Build(responses, 1));
+    *response_ = responses.empty() ? builder.EmptyResponse() : std::move(responses.front());
+    return absl::OkStatus();
+  }
+
+  void End(absl::Status status) {
+    status_ = std::move(status);
+    Finish(api::ToGrpcStatus(status_));
+  }
+
+  const ServiceContext& context_;
+  grpc::ByteBuffer* const response_;
+  CallReport report_;
+  absl::Status status_;
+};
+
+}  // namespace
+
+absl::StatusOr<ConsumeInput> ParseConsumeRequest(const grpc::ByteBuffer& buffer) {
+  logapi::v1::ConsumeRequest request;
+  grpc::ByteBuffer bytes(
+      buffer);  // a reference to the same slices: parsing consumes what it is given
+  const grpc::Status parsed =
+      grpc::SerializationTraits<logapi::v1::ConsumeRequest>::Deserialize(&bytes, &request);
+  if (!parsed.ok()) {
+    return absl::InternalError(
+        base::StrCat("the request is no ConsumeRequest: ", parsed.error_message()));
+  }
+  return ReadConsumeRequest(request);
+}
+
+absl::Status TooManyReads() {
+  return base::MakeError(absl::StatusCode::kResourceExhausted,
+                         base::StrCat("more than ", kMaxQueuedReads, " reads are waiting"),
+                         base::reason::kOverloaded);
+}
+
+grpc::ServerUnaryReactor* StartConsume(const ServiceContext& context,
+                                       grpc::CallbackServerContext* call,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) {
+  auto* reactor = new ConsumeCall(context, call, response);
+  reactor->Start(*request);
+  return reactor;
+}
+
+}  // namespace cairn::rpc

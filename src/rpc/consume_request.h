@@ -1,0 +1,39 @@
+// What a ConsumeRequest asks for, checked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/types.h"
+#include "log/v1/log.pb.h"
+
+namespace cairn::rpc {
+
+enum class ConsumeMode {
+  kSingleRecord,  // field `record`: what the ancestor's clients know
+  kRecords,       // field `records`
+  kBatches,       // field `batches`
+};
+
+enum class StartAt { kOffset, kEarliest, kLatest, kTimestamp };
+
+struct ConsumeInput {
+  std::string topic;
+  PartitionId partition;
+  StartAt start = StartAt::kOffset;
+  Offset offset;             // kOffset
+  int64_t timestamp_ms = 0;  // kTimestamp
+  ConsumeMode mode = ConsumeMode::kSingleRecord;
+  size_t max_records = 1;  // of one response, in the mode kRecords
+  size_t max_bytes = 0;    // of one response, about; 1 … kMaxResponseBytes
+  bool stop_at_end = false;
+};
+
+// Errors: INVALID_ARGUMENT for an unknown `start` or `consistency`, and for max_records with
+// as_batches. CONSISTENCY_LINEARIZABLE needs nothing extra while a partition has one replica: an
+// append is acknowledged only after the high watermark, which every read sees, has passed it.
+absl::StatusOr<ConsumeInput> ReadConsumeRequest(const logapi::v1::ConsumeRequest& request);
+
+}  // namespace cairn::rpc

@@ -1,0 +1,305 @@
+#include "rpc/consume_stream.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "api/status_codec.h"
+#include "base/error_info.h"
+#include "base/mutex.h"
+#include "rpc/consume_call.h"
+#include "rpc/consume_start.h"
+#include "rpc/response_builder.h"
+
+namespace cairn::rpc {
+namespace {
+
+// The stream is always in some of these states at once: one write pending; one fetch queued or
+// running on a reader thread; one wait for data at the partition. While a response is being written
+// the next fetch already runs, so that at most two fetches' worth of bytes are held; with the
+// client's window closed nothing runs at all. As in ProduceStream, events change the state under
+// the mutex and Advance starts what can be started, one thread at a time and without a lock held.
+class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                            public DrainableStream,
+                            public std::enable_shared_from_this<ConsumeStream> {
+ public:
+  ConsumeStream(const ServiceContext& context, grpc::CallbackServerContext* call)
+      : context_(context), report_(context, call, "/log.v1.Log/ConsumeStream") {}
+
+  void Start(const grpc::ByteBuffer& request) {
+    self_ = shared_from_this();
+    context_.streams.Add(self_);
+    absl::Status opened = Open(request);
+    if (!opened.ok()) {
+      base::MutexLock lock(mutex_);
+      end_status_ = std::move(opened);
+    }
+    Advance();
+  }
+
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (!ok) OnCancel();
+  }
+
+  void OnWriteDone(bool ok) override {
+    {
+      base::MutexLock lock(mutex_);
+      writing_ = false;
+      if (!ok) broken_ = true;
+    }
+    Advance();
+  }
+
+  void OnCancel() override {
+    {
+      base::MutexLock lock(mutex_);
+      broken_ = true;
+    }
+    Advance();
+  }
+
+  void Drain() override {
+    {
+      base::MutexLock lock(mutex_);
+      draining_ = true;
+    }
+    Advance();
+  }
+
+  void OnDone() override {
+    context_.streams.Remove(this);
+    absl::Status status;
+    uint64_t responses = 0;
+    {
+      base::MutexLock lock(mutex_);
+      status = final_status_;
+      responses = responses_;
+    }
+    report_.Done(status, responses);
+    self_.reset();  // a fetch or wait that has not ended yet keeps the rest of us alive
+  }
+
+ private:
+  // What Advance decided to start.
+  struct Work {
+    bool write = false;
+    bool more_follows = false;
+    bool fetch = false;
+    bool wait = false;
+    bool send_metadata = false;
+    std::optional<broker::Partition::WaitId> cancel_wait;
+    std::optional<absl::Status> finish;
+    bool none() const {
+      return !write && !fetch && !wait && !cancel_wait.has_value() && !finish.has_value();
+    }
+  };
+
+  absl::Status Open(const grpc::ByteBuffer& request) {
+    auto input = ParseConsumeRequest(request);
+    if (!input.ok()) return input.status();
+    input_ = *std::move(input);
+    report_.SetPartition(input_.topic, input_.partition.value());
+    auto partition = context_.broker.FindPartition(input_.topic, input_.partition);
+    if (!partition.ok()) return partition.status();
+    partition_ = *std::move(partition);
+    return absl::OkStatus();
+  }
+
+  // On a reader thread, one at a time.
+  void Fetch() {
+    std::deque<grpc::ByteBuffer> built;
+    absl::StatusOr<bool> reached_end = FetchInto(built);
+    {
+      base::MutexLock lock(mutex_);
+      fetching_ = false;
+      for (grpc::ByteBuffer& response : built) ready_.push_back(std::move(response));
+      if (!reached_end.ok()) {
+        end_status_ = reached_end.status();
+      } else if (*reached_end) {
+        if (input_.stop_at_end) {
+          end_status_ = absl::OkStatus();
+        } else {
+          want_wait_ = true;
+        }
+      }
+    }
+    Advance();
+  }
+
+  // Builds the next responses. True when there is nothing to read for now.
+  absl::StatusOr<bool> FetchInto(std::deque<grpc::ByteBuffer>& built) {
+    if (!builder_.has_value()) {
+      auto start = ResolveStart(input_, *partition_);
+      if (!start.ok()) return start.status();
+      next_fetch_ = *start;
+      if (input_.stop_at_end) end_ = partition_->high_watermark();
+      builder_.emplace(input_.mode, input_.max_records, input_.max_bytes, next_fetch_, end_);
+    }
+    if (builder_->empty()) {
+      if (end_.has_value()) {
+        if (next_fetch_ > *end_) return OutOfRange(next_fetch_, *partition_);
+        if (next_fetch_ == *end_) return true;
+      } else if (next_fetch_ > partition_->high_watermark()) {
+        return true;  // follows: the offset will come
+      }
+      auto fetched = partition_->Fetch(next_fetch_, input_.max_bytes);
+      if (!fetched.ok()) return fetched.status();
+      if (fetched->entries.empty()) return true;
+      next_fetch_ = fetched->entries.back().header.end_offset();
+      builder_->Add(*std::move(fetched));
+    }
+    absl::Status status = builder_->Build(built);
+    if (!status.ok()) return status;
+    return false;
+  }
+
+  void OnData(absl::Status status) {
+    {
+      base::MutexLock lock(mutex_);
+      waiting_ = false;
+      wait_id_.reset();
+      if (!status.ok() && !end_status_.has_value()) end_status_ = std::move(status);
+    }
+    Advance();
+  }
+
+  void Advance() {
+    // Finish lets gRPC call OnDone, on any thread, which may drop the last reference but this one.
+    const auto self = shared_from_this();
+    while (true) {
+      Work work;
+      {
+        base::MutexLock lock(mutex_);
+        if (advancing_) {
+          advance_again_ = true;
+          return;
+        }
+        work = NextWork();
+        if (work.none()) return;
+        advancing_ = true;
+        advance_again_ = false;
+      }
+      Perform(work);
+      base::MutexLock lock(mutex_);
+      advancing_ = false;
+      if (!advance_again_) return;
+    }
+  }
+
+  void Perform(Work& work) {
+    if (work.cancel_wait.has_value()) partition_->CancelWait(*work.cancel_wait);
+    if (work.write) {
+      grpc::WriteOptions options;
+      if (work.more_follows) options.set_buffer_hint();
+      StartWrite(&outgoing_, options);
+    }
+    if (work.fetch && !context_.readers.Submit([self = shared_from_this()] { self->Fetch(); })) {
+      base::MutexLock lock(mutex_);
+      fetching_ = false;
+      end_status_ = TooManyReads();
+      advance_again_ = true;
+    }
+    // So that the client knows that its position is fixed, although there is nothing to send yet.
+    if (work.send_metadata) StartSendInitialMetadata();
+    if (work.wait) {
+      const auto id = partition_->WaitForData(
+          next_fetch_,
+          [self = shared_from_this()](absl::Status status) { self->OnData(std::move(status)); });
+      base::MutexLock lock(mutex_);
+      if (waiting_) wait_id_ = id;
+      advance_again_ = true;  // the stream may have ended before the wait had an id to cancel
+    }
+    if (work.finish.has_value()) Finish(api::ToGrpcStatus(*work.finish));
+  }
+
+  Work NextWork() CAIRN_REQUIRES(mutex_) {
+    Work work;
+    if (finished_ || broken_ || draining_) {
+      if (wait_id_.has_value()) work.cancel_wait = std::exchange(wait_id_, std::nullopt);
+      if (!finished_ && !writing_) FinishEarly(work);
+      return work;
+    }
+    if (!writing_) {
+      if (!ready_.empty()) {
+        outgoing_ = std::move(ready_.front());
+        ready_.pop_front();
+        writing_ = true;
+        metadata_sent_ = true;
+        ++responses_;
+        work.write = true;
+        work.more_follows = !ready_.empty();
+      } else if (end_status_.has_value()) {
+        FinishWith(*end_status_, work);
+        return work;
+      }
+    }
+    if (!ready_.empty() || end_status_.has_value() || fetching_ || waiting_) return work;
+    if (std::exchange(want_wait_, false)) {
+      waiting_ = true;
+      work.wait = true;
+      work.send_metadata = !std::exchange(metadata_sent_, true);
+    } else {
+      fetching_ = true;
+      work.fetch = true;
+    }
+    return work;
+  }
+
+  void FinishEarly(Work& work) CAIRN_REQUIRES(mutex_) {
+    if (broken_) return FinishWith(absl::CancelledError("the client went away"), work);
+    FinishWith(base::MakeError(absl::StatusCode::kUnavailable, "the broker is shutting down",
+                               base::reason::kShuttingDown),
+               work);
+  }
+
+  void FinishWith(absl::Status status, Work& work) CAIRN_REQUIRES(mutex_) {
+    finished_ = true;
+    ready_.clear();
+    final_status_ = status;
+    work.finish = std::move(status);
+  }
+
+  const ServiceContext& context_;
+  CallReport report_;
+  std::shared_ptr<ConsumeStream> self_;  // until OnDone: gRPC holds a plain pointer
+  ConsumeInput input_;
+  std::shared_ptr<broker::Partition> partition_;
+
+  // Of the one fetch, and of the wait that follows it.
+  std::optional<ResponseBuilder> builder_;
+  std::optional<Offset> end_;
+  Offset next_fetch_;
+
+  grpc::ByteBuffer outgoing_;  // of the one pending write
+
+  base::Mutex mutex_;
+  std::deque<grpc::ByteBuffer> ready_ CAIRN_GUARDED_BY(mutex_);
+  // Ends the stream once everything ready is written.
+  std::optional<absl::Status> end_status_ CAIRN_GUARDED_BY(mutex_);
+  std::optional<broker::Partition::WaitId> wait_id_ CAIRN_GUARDED_BY(mutex_);
+  bool writing_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool fetching_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool want_wait_ CAIRN_GUARDED_BY(mutex_) = false;  // the last fetch found the end
+  bool waiting_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool metadata_sent_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
+  bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool advance_again_ CAIRN_GUARDED_BY(mutex_) = false;
+  uint64_t responses_ CAIRN_GUARDED_BY(mutex_) = 0;
+  absl::Status final_status_ CAIRN_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartConsumeStream(const ServiceContext& context,
+                                                               grpc::CallbackServerContext* call,
+                                                               const grpc::ByteBuffer* request) {
+  auto stream = std::make_shared<ConsumeStream>(context, call);
+  stream->Start(*request);
+  return stream.get();  // alive through self_ until OnDone
+}
+
+}  // namespace cairn::rpc

@@ -1,0 +1,69 @@
+// GrpcServer: the gRPC half of the RPC port: log.v1.Log, cairn.v1.Admin, health and reflection, on
+// connections that somebody else accepted.
+//
+// Threads: thread-safe. gRPC runs the services on threads of its own; produce requests go from
+// there to the partition's shard, fetches to a small pool of reader threads.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/broker.h"
+#include "env/clock.h"
+#include "env/network.h"
+#include "rpc/rpc_observer.h"
+
+namespace cairn::rpc {
+
+// One line of GetServers.
+struct ServerInfo {
+  std::string id;
+  std::string rpc_addr;
+  bool is_leader = false;
+};
+
+struct GrpcServerOptions {
+  // Threads that fetches block on. One per core keeps the page cache and the disk busy.
+  size_t reader_threads = 2;
+  // Connections whose descriptor number is this or above are closed: descriptors below are given
+  // out first, so it bounds the connections and keeps the rest for files. 0 means no bound.
+  int max_descriptor = 0;
+  // The brokers, asked at each GetServers. Thread-safe.
+  std::function<std::vector<ServerInfo>()> servers;
+};
+
+class GrpcServer {
+ public:
+  // `broker`, `clock` and `observer` outlive the server. Errors: INTERNAL when gRPC does not start.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(broker::Broker& broker,
+                                                           env::Clock& clock, RpcObserver& observer,
+                                                           GrpcServerOptions options);
+  // Calls Shutdown with a deadline that has passed, if it was not called.
+  ~GrpcServer();
+
+  // Takes over a connection that opened with `first_bytes`. On the thread of the connection's
+  // executor; not during or after Shutdown.
+  void HandleConnection(std::unique_ptr<env::Connection> connection, std::string first_bytes);
+
+  // What grpc.health.v1 answers.
+  void SetServing(bool serving);
+
+  // Refuses new calls, answers the accepted ones, ends the streams with UNAVAILABLE
+  // (SHUTTING_DOWN), and cancels what is left after `deadline_ms` milliseconds. Blocking.
+  // Idempotent.
+  void Shutdown(int64_t deadline_ms);
+
+  // Streams that are open now.
+  size_t open_streams() const;
+
+ private:
+  class Impl;
+  explicit GrpcServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::rpc

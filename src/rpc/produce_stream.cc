@@ -1,0 +1,291 @@
+#include "rpc/produce_stream.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "api/status_codec.h"
+#include "base/error_info.h"
+#include "base/mutex.h"
+#include "rpc/limits.h"
+#include "rpc/produce_codec.h"
+
+namespace cairn::rpc {
+namespace {
+
+using logapi::v1::ProduceRequest;
+using logapi::v1::ProduceResponse;
+
+// Three kinds of event drive the stream: a request was read, an append was answered (on a shard's
+// thread), a response was written. Each changes the state under the mutex and then calls Advance,
+// which starts whatever can be started. Only one thread at a time is in Advance's working part, and
+// it holds no lock while it calls gRPC, so that no operation can start after Finish.
+class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, ProduceResponse>,
+                            public DrainableStream,
+                            public std::enable_shared_from_this<ProduceStream> {
+ public:
+  ProduceStream(const ServiceContext& context, grpc::CallbackServerContext* call)
+      : context_(context), report_(context, call, "/log.v1.Log/ProduceStream") {}
+
+  void Start() {
+    self_ = shared_from_this();
+    context_.streams.Add(self_);
+    Advance();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      // The client has sent all it will, or is gone. In the second case writing tells.
+      base::MutexLock lock(mutex_);
+      reading_ = false;
+      reads_done_ = true;
+    } else {
+      Accept();
+    }
+    Advance();
+  }
+
+  void OnWriteDone(bool ok) override {
+    {
+      base::MutexLock lock(mutex_);
+      writing_ = false;
+      if (!ok) broken_ = true;
+    }
+    Advance();
+  }
+
+  void OnCancel() override {
+    {
+      base::MutexLock lock(mutex_);
+      broken_ = true;
+    }
+    Advance();
+  }
+
+  void Drain() override {
+    {
+      base::MutexLock lock(mutex_);
+      draining_ = true;
+    }
+    Advance();
+  }
+
+  void OnDone() override {
+    context_.streams.Remove(this);
+    absl::Status status;
+    uint64_t requests = 0;
+    {
+      base::MutexLock lock(mutex_);
+      status = final_status_;
+      requests = next_sequence_;
+    }
+    report_.Done(status, requests);
+    self_.reset();  // answers still on their way from a shard keep the rest of us alive
+  }
+
+ private:
+  // A request that was accepted and whose response is not being written yet.
+  struct Slot {
+    bool error_in_band = false;
+    size_t bytes = 0;
+    std::optional<absl::StatusOr<broker::ProduceResult>> answer;
+  };
+
+  // What Advance decided to start.
+  struct Work {
+    bool read = false;
+    bool write = false;
+    bool more_follows = false;  // another response is ready behind the one to write
+    std::optional<absl::Status> finish;
+    bool none() const { return !read && !write && !finish.has_value(); }
+  };
+
+  // Takes the request that was read into request_. Only one read is pending at a time, so that
+  // request_, partition_ and its name belong to whoever handles it.
+  void Accept() {
+    uint64_t sequence = 0;
+    {
+      base::MutexLock lock(mutex_);
+      if (draining_ || finished_ || failed_) {  // not accepted, never answered
+        reading_ = false;
+        return;
+      }
+      sequence = next_sequence_++;
+      slots_.emplace_back().error_in_band = request_.errors_in_band();
+    }
+    Append(sequence);
+    base::MutexLock lock(mutex_);
+    reading_ = false;
+  }
+
+  void Append(uint64_t sequence) {
+    if (absl::Status found = FindPartition(); !found.ok())
+      return SetAnswer(sequence, std::move(found));
+    auto input = ReadProduceRequest(request_, context_.clock.WallMs());
+    if (!input.ok()) return SetAnswer(sequence, input.status());
+    {
+      base::MutexLock lock(mutex_);
+      Slot& slot = slots_[sequence - first_sequence_];
+      slot.bytes = input->batch.records.size();
+      bytes_in_flight_ += slot.bytes;
+    }
+    partition_->Produce(
+        std::move(input->batch), input->expected_offset,
+        [self = shared_from_this(), sequence](absl::StatusOr<broker::ProduceResult> result) {
+          self->SetAnswer(sequence, std::move(result));
+          self->Advance();
+        });
+  }
+
+  // The partition that request_ names, looked up again only when the name changes or the topic was
+  // deleted.
+  absl::Status FindPartition() {
+    const std::string_view topic = TopicName(request_.topic());
+    const PartitionId id(request_.partition());
+    bool stale = false;
+    {
+      base::MutexLock lock(mutex_);
+      stale = std::exchange(partition_gone_, false);
+    }
+    if (partition_ != nullptr && !stale && topic == topic_ && id == partition_id_) {
+      return absl::OkStatus();
+    }
+    auto found = context_.broker.FindPartition(topic, id);
+    if (!found.ok()) return found.status();
+    partition_ = *std::move(found);
+    topic_ = topic;
+    partition_id_ = id;
+    report_.SetPartition(topic, id.value());
+    return absl::OkStatus();
+  }
+
+  void SetAnswer(uint64_t sequence, absl::StatusOr<broker::ProduceResult> result) {
+    base::MutexLock lock(mutex_);
+    Slot& slot = slots_[sequence - first_sequence_];
+    bytes_in_flight_ -= slot.bytes;
+    slot.answer = std::move(result);
+    if (slot.answer->ok()) return;
+    if (slot.answer->status().code() == absl::StatusCode::kNotFound) partition_gone_ = true;
+    if (!slot.error_in_band) failed_ = true;
+  }
+
+  void Advance() {
+    // Finish lets gRPC call OnDone, on any thread, which may drop the last reference but this one.
+    const auto self = shared_from_this();
+    while (true) {
+      Work work;
+      {
+        base::MutexLock lock(mutex_);
+        if (advancing_) {
+          advance_again_ = true;
+          return;
+        }
+        work = NextWork();
+        if (work.none()) return;
+        advancing_ = true;
+        advance_again_ = false;
+      }
+      if (work.read) StartRead(&request_);
+      if (work.write) {
+        grpc::WriteOptions options;
+        if (work.more_follows) options.set_buffer_hint();
+        StartWrite(&response_, options);
+      }
+      if (work.finish.has_value()) Finish(api::ToGrpcStatus(*work.finish));
+      base::MutexLock lock(mutex_);
+      advancing_ = false;
+      if (!advance_again_) return;
+    }
+  }
+
+  Work NextWork() CAIRN_REQUIRES(mutex_) {
+    Work work;
+    if (finished_) return work;
+    if (!writing_) {
+      if (broken_) return FinishWith(absl::CancelledError("the client went away"));
+      if (slots_.empty() && draining_) {
+        return FinishWith(base::MakeError(absl::StatusCode::kUnavailable,
+                                          "the broker is shutting down",
+                                          base::reason::kShuttingDown));
+      }
+      if (slots_.empty() && reads_done_ && !reading_) return FinishWith(absl::OkStatus());
+      if (!slots_.empty() && slots_.front().answer.has_value()) {
+        const Slot& slot = slots_.front();
+        if (!slot.answer->ok() && !slot.error_in_band) return FinishWith(slot.answer->status());
+        FillResponse(slot);
+        slots_.pop_front();
+        ++first_sequence_;
+        writing_ = true;
+        work.write = true;
+        // A status that ends the stream flushes, too, so whatever is answered next counts.
+        work.more_follows = !slots_.empty() && slots_.front().answer.has_value();
+      }
+    }
+    if (!reading_ && !reads_done_ && !draining_ && !failed_ && !broken_ &&
+        slots_.size() < kMaxInFlightRequests && bytes_in_flight_ < kMaxInFlightBytes) {
+      reading_ = true;
+      work.read = true;
+    }
+    return work;
+  }
+
+  Work FinishWith(absl::Status status) CAIRN_REQUIRES(mutex_) {
+    finished_ = true;
+    final_status_ = status;
+    Work work;
+    work.finish = std::move(status);
+    return work;
+  }
+
+  void FillResponse(const Slot& slot) CAIRN_REQUIRES(mutex_) {
+    response_.Clear();
+    if (slot.answer->ok()) {
+      WriteProduceResponse(**slot.answer, response_);
+    } else {
+      api::ToErrorMessage(slot.answer->status(), *response_.mutable_error());
+    }
+  }
+
+  const ServiceContext& context_;
+  CallReport report_;
+  std::shared_ptr<ProduceStream> self_;  // until OnDone: gRPC holds a plain pointer
+
+  // Of the one pending read.
+  ProduceRequest request_;
+  std::shared_ptr<broker::Partition> partition_;
+  std::string topic_;
+  PartitionId partition_id_;
+
+  ProduceResponse response_;  // of the one pending write
+
+  base::Mutex mutex_;
+  std::deque<Slot> slots_ CAIRN_GUARDED_BY(mutex_);
+  uint64_t first_sequence_ CAIRN_GUARDED_BY(mutex_) = 0;  // of slots_.front()
+  uint64_t next_sequence_ CAIRN_GUARDED_BY(mutex_) = 0;
+  size_t bytes_in_flight_ CAIRN_GUARDED_BY(mutex_) = 0;
+  bool reading_ CAIRN_GUARDED_BY(mutex_) =
+      false;  // a read is pending, or its request being accepted
+  bool writing_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool reads_done_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool failed_ CAIRN_GUARDED_BY(mutex_) =
+      false;  // an error that ends the stream waits among the slots
+  bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
+  bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool partition_gone_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool advance_again_ CAIRN_GUARDED_BY(mutex_) = false;
+  absl::Status final_status_ CAIRN_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<ProduceRequest, ProduceResponse>* StartProduceStream(
+    const ServiceContext& context, grpc::CallbackServerContext* call) {
+  auto stream = std::make_shared<ProduceStream>(context, call);
+  stream->Start();
+  return stream.get();  // alive through self_ until OnDone
+}
+
+}  // namespace cairn::rpc

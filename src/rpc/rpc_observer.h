@@ -1,0 +1,37 @@
+// What the RPC port reports about its work, for logs and (later) metrics and traces.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace cairn::rpc {
+
+// One finished RPC.
+struct RpcOutcome {
+  std::string_view method;  // "/log.v1.Log/Produce"
+  std::string peer;         // as gRPC writes it: "ipv4:127.0.0.1:4711"
+  std::string_view topic;   // "" for methods without one
+  int32_t partition = 0;
+  absl::Status status;
+  int64_t duration_ns = 0;
+  uint64_t messages = 0;  // of a stream: requests (ProduceStream) or responses (ConsumeStream)
+};
+
+// Thread-safe; called on gRPC's threads and the network loop, so it must not block for long.
+class RpcObserver {
+ public:
+  virtual ~RpcObserver() = default;
+
+  // Whether OnRpc wants to hear of an RPC that ended so. Building an outcome costs an allocation or
+  // two, too much for the fast path when nobody listens.
+  virtual bool WantsRpc(absl::StatusCode code) const = 0;
+  virtual void OnRpc(const RpcOutcome& outcome) = 0;
+
+  // A connection that was closed before any protocol took it over.
+  virtual void OnConnectionRejected(std::string_view peer, std::string_view why) = 0;
+};
+
+}  // namespace cairn::rpc

@@ -1,0 +1,66 @@
+// What every RPC needs: the broker and the helpers around it. And the timing and reporting of one
+// call.
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "broker/broker.h"
+#include "env/clock.h"
+#include "rpc/grpc_server.h"
+#include "rpc/reader_pool.h"
+#include "rpc/rpc_observer.h"
+#include "rpc/stream_registry.h"
+
+namespace cairn::rpc {
+
+// All referents outlive the services. Thread-safe.
+struct ServiceContext {
+  broker::Broker& broker;
+  env::Clock& clock;
+  RpcObserver& observer;
+  ReaderPool& readers;
+  StreamRegistry& streams;
+  std::function<std::vector<ServerInfo>()> servers;
+};
+
+// Times one RPC and reports it. Thread-compatible.
+class CallReport {
+ public:
+  CallReport(const ServiceContext& context, grpc::CallbackServerContext* call,
+             std::string_view method)
+      : context_(context), call_(call), method_(method), start_ns_(context.clock.MonotonicNs()) {}
+
+  void SetPartition(std::string_view topic, int32_t partition) {
+    topic_ = topic;
+    partition_ = partition;
+  }
+
+  // Once, from OnDone, while the call is still there.
+  void Done(const absl::Status& status, uint64_t messages) const {
+    if (!context_.observer.WantsRpc(status.code())) return;
+    context_.observer.OnRpc({.method = method_,
+                             .peer = call_->peer(),
+                             .topic = topic_,
+                             .partition = partition_,
+                             .status = status,
+                             .duration_ns = context_.clock.MonotonicNs() - start_ns_,
+                             .messages = messages});
+  }
+
+ private:
+  const ServiceContext& context_;
+  grpc::CallbackServerContext* call_;
+  std::string_view method_;  // a literal
+  int64_t start_ns_;
+  std::string topic_;
+  int32_t partition_ = 0;
+};
+
+}  // namespace cairn::rpc
