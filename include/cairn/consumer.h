@@ -31,23 +31,25 @@ struct StartAt {
 };
 
 struct ConsumerOptions {
-  std::string topic;
+  std::string topic = {};
   int32_t partition = 0;
-  StartAt start;
+  StartAt start = {};
   // End when everything is read that was committed when the consumer started, instead of following.
   bool stop_at_end = false;
   // How many bytes are fetched ahead of the application.
   size_t prefetch_bytes = 8 << 20;
   // About how many bytes one response of the broker holds.
   uint32_t response_bytes = 1 << 20;
-  // Ask the leader to prove that it leads before it answers: no older than any append acknowledged before.
+  // Ask the leader to prove that it leads before it answers: no older than any append acknowledged
+  // before.
   bool linearizable = false;
   // How long a lost connection is retried before Next fails with UNAVAILABLE; -1 means without end.
   int64_t reconnect_timeout_ms = 60'000;
 };
 
-// Every batch is checked against its CRC32C. After a lost connection reading goes on behind the last record
-// returned: none is skipped, none comes twice. Owned by one thread at a time; Cancel may come from any.
+// Every batch is checked against its CRC32C. After a lost connection reading goes on behind the
+// last record returned: none is skipped, none comes twice. Owned by one thread at a time; Cancel
+// may come from any.
 class CAIRN_EXPORT Consumer {
  public:
   enum class Result {
@@ -58,8 +60,8 @@ class CAIRN_EXPORT Consumer {
   };
 
   // Finds out where to start; blocks up to the client's timeout_ms.
-  // Errors: NOT_FOUND (UNKNOWN_TOPIC, UNKNOWN_PARTITION), UNAVAILABLE or DEADLINE_EXCEEDED when no broker
-  // answers. An offset that is out of range is reported by Next.
+  // Errors: NOT_FOUND (UNKNOWN_TOPIC, UNKNOWN_PARTITION), UNAVAILABLE or DEADLINE_EXCEEDED when no
+  // broker answers. An offset that is out of range is reported by Next.
   static absl::StatusOr<std::unique_ptr<Consumer>> Create(std::shared_ptr<Client> client,
                                                           ConsumerOptions options);
 
@@ -67,21 +69,22 @@ class CAIRN_EXPORT Consumer {
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
-  // The next record. Its views live until the next call. timeout_ms -1 waits without end, 0 not at all.
+  // The next record. Its views live until the next call. timeout_ms -1 waits without end, 0 not at
+  // all.
   Result Next(ConsumedRecord& record, int64_t timeout_ms = -1);
 
   // Whether Next would return a record without waiting.
   bool ready() const;
 
-  // Offset of the record that Next returns next, once one was returned; what follows can be read again from
-  // here by another consumer.
+  // Offset of the record that Next returns next, once one was returned; what follows can be read
+  // again from here by another consumer.
   uint64_t position() const;
 
   // First offset that was not committed when the broker last answered.
   uint64_t high_watermark() const;
 
-  // OK, or why Next returned kError: OUT_OF_RANGE (OFFSET_OUT_OF_RANGE with log_start and high_watermark),
-  // DATA_LOSS, UNAVAILABLE, CANCELLED after Cancel, …
+  // OK, or why Next returned kError: OUT_OF_RANGE (OFFSET_OUT_OF_RANGE with log_start and
+  // high_watermark), DATA_LOSS, UNAVAILABLE, CANCELLED after Cancel, …
   const absl::Status& status() const;
 
   // Makes Next return kError with CANCELLED, soon. Any thread; not async-signal-safe.

@@ -1,8 +1,8 @@
 // A producer: appends records to one topic, asynchronously, in batches, each stored exactly once.
 //
 //   auto producer = cairn::Producer::Create(client, {.topic = "greetings"});
-//   (*producer)->Produce({.value = "hello"}, [](const absl::StatusOr<cairn::Delivery>& delivery) { ... });
-//   absl::Status all_on_disk = (*producer)->Flush();
+//   (*producer)->Produce({.value = "hello"}, [](const absl::StatusOr<cairn::Delivery>& delivery) {
+//   ... }); absl::Status all_on_disk = (*producer)->Flush();
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct Delivery {
 
 // What became of the records of one batch, which were produced one after the other.
 struct BatchDelivery {
-  absl::Status status;
+  absl::Status status = {};
   int32_t partition = 0;
   uint64_t base_offset = 0;  // of the first record, when status is OK; the others follow densely
   uint32_t record_count = 0;
@@ -37,7 +37,7 @@ using DeliveryCallback = std::function<void(const absl::StatusOr<Delivery>&)>;
 using BatchCallback = std::function<void(const BatchDelivery&)>;
 
 enum class Partitioning {
-  kKeyHash,     // equal keys go to the same partition; records without a key go round, batch by batch
+  kKeyHash,  // equal keys go to the same partition; records without a key go round, batch by batch
   kRoundRobin,  // round, batch by batch, also with keys
   kFixed,       // ProducerOptions::partition
 };
@@ -48,7 +48,7 @@ enum class WhenFull {
 };
 
 struct ProducerOptions {
-  std::string topic;
+  std::string topic = {};
   Partitioning partitioning = Partitioning::kKeyHash;
   int32_t partition = 0;
   Codec codec = Codec::kNone;
@@ -62,23 +62,24 @@ struct ProducerOptions {
   // Memory for records that were not acknowledged yet, of all partitions together.
   size_t buffer_bytes = 64 << 20;
   WhenFull when_full = WhenFull::kBlock;
-  // Stores each record once, in the order of the Produce calls, however often a batch has to be sent again.
-  // Without it a retry can store twice and change the order.
+  // Stores each record once, in the order of the Produce calls, however often a batch has to be
+  // sent again. Without it a retry can store twice and change the order.
   bool idempotent = true;
-  // A record that is not acknowledged by then fails with DEADLINE_EXCEEDED; it may be stored or not.
+  // A record that is not acknowledged by then fails with DEADLINE_EXCEEDED; it may be stored or
+  // not.
   int64_t delivery_timeout_ms = 120'000;
   // Called once per batch, before the callbacks of its records.
-  BatchCallback on_batch;
+  BatchCallback on_batch = {};
 };
 
-// Thread-safe. Records that one thread produces to one partition keep their order. Callbacks run on threads of
-// the library, in the order of the records of a partition; they should return soon. Produce inside a callback
-// never blocks: it fails with RESOURCE_EXHAUSTED instead.
+// Thread-safe. Records that one thread produces to one partition keep their order. Callbacks run on
+// threads of the library, in the order of the records of a partition; they should return soon.
+// Produce inside a callback never blocks: it fails with RESOURCE_EXHAUSTED instead.
 class CAIRN_EXPORT Producer {
  public:
-  // Asks a broker for the topic's partitions and for a producer id; blocks up to the client's timeout_ms.
-  // Errors: NOT_FOUND (UNKNOWN_TOPIC, UNKNOWN_PARTITION), INVALID_ARGUMENT naming an option out of its range,
-  // UNAVAILABLE or DEADLINE_EXCEEDED when no broker answers.
+  // Asks a broker for the topic's partitions and for a producer id; blocks up to the client's
+  // timeout_ms. Errors: NOT_FOUND (UNKNOWN_TOPIC, UNKNOWN_PARTITION), INVALID_ARGUMENT naming an
+  // option out of its range, UNAVAILABLE or DEADLINE_EXCEEDED when no broker answers.
   static absl::StatusOr<std::unique_ptr<Producer>> Create(std::shared_ptr<Client> client,
                                                           ProducerOptions options);
 
@@ -87,17 +88,16 @@ class CAIRN_EXPORT Producer {
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
-  // Takes the record; `done` hears what became of it, exactly once. When Produce itself returns an error the
-  // record was not taken and `done` is not called.
-  // Errors: INVALID_ARGUMENT (RECORD_TOO_LARGE), RESOURCE_EXHAUSTED (see WhenFull), FAILED_PRECONDITION after
-  // Close.
+  // Takes the record; `done` hears what became of it, exactly once. When Produce itself returns an
+  // error the record was not taken and `done` is not called. Errors: INVALID_ARGUMENT
+  // (RECORD_TOO_LARGE), RESOURCE_EXHAUSTED (see WhenFull), FAILED_PRECONDITION after Close.
   absl::Status Produce(const Record& record);
   absl::Status Produce(const Record& record, DeliveryCallback done);
 
-  // Sends what lingers and waits until every record taken before is acknowledged or has failed, and its
-  // callback has returned. OK when none failed since the last Flush; else the first failure.
-  // DEADLINE_EXCEEDED after timeout_ms (-1 waits without end; delivery_timeout_ms bounds it). Not inside a
-  // callback.
+  // Sends what lingers and waits until every record taken before is acknowledged or has failed, and
+  // its callback has returned. OK when none failed since the last Flush; else the first failure.
+  // DEADLINE_EXCEEDED after timeout_ms (-1 waits without end; delivery_timeout_ms bounds it). Not
+  // inside a callback.
   absl::Status Flush(int64_t timeout_ms = -1);
 
   // Flush, then closes the streams; the producer takes nothing any more. Idempotent.

@@ -2,7 +2,6 @@
 
 #include <iostream>
 #include <map>
-
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -13,9 +12,12 @@ namespace {
 
 // What to do about an error, for those where it is not plain from the message.
 std::string HintFor(const absl::Status& status, const std::string& reason) {
-  if (reason == "UNKNOWN_TOPIC") return "create it with `cairn topic create NAME`, or see `cairn topic list`";
-  if (reason == "OFFSET_OUT_OF_RANGE") return "use --from earliest, or an offset in the range above";
-  if (reason == "DISK_FULL") return "free space in the broker's data directory; it recovers by itself";
+  if (reason == "UNKNOWN_TOPIC")
+    return "create it with `cairn topic create NAME`, or see `cairn topic list`";
+  if (reason == "OFFSET_OUT_OF_RANGE")
+    return "use --from earliest, or an offset in the range above";
+  if (reason == "DISK_FULL")
+    return "free space in the broker's data directory; it recovers by itself";
   if (reason == "DAMAGED_LOG") return "run `cairn log verify` on the broker's data directory";
   if (reason == "TOPIC_EXISTS") return "see it with `cairn topic describe NAME`";
   if (reason.empty() && status.code() == absl::StatusCode::kUnavailable) {
@@ -43,7 +45,8 @@ void AddClientFlags(CLI::App& command, ClientFlags& flags) {
       ->envname("CAIRN_ADDR")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  command.add_option("--tls-ca-file", flags.tls.ca_file, "Use TLS; trust what this CA signed (PEM)")
+  command
+      .add_option("--tls-ca-file", flags.tls.ca_file, "Use TLS; trust what this CA signed (PEM)")
       ->envname("CAIRN_TLS_CA_FILE")
       ->type_name("FILE");
   command.add_option("--tls-cert-file", flags.tls.cert_file, "The client's certificate (PEM)")
@@ -86,7 +89,8 @@ int Fail(const Chosen& chosen, const absl::Status& status) {
     nlohmann::ordered_json error = {{"code", absl::StatusCodeToString(status.code())},
                                     {"message", message}};
     if (!reason.empty()) error["reason"] = reason;
-    if (const auto metadata = ErrorMetadata(status); !metadata.empty()) error["metadata"] = metadata;
+    if (const auto metadata = ErrorMetadata(status); !metadata.empty())
+      error["metadata"] = metadata;
     if (!hint.empty()) error["hint"] = hint;
     std::cerr << nlohmann::ordered_json{{"error", error}}.dump(
                      -1, ' ', false, nlohmann::json::error_handler_t::replace)
@@ -95,8 +99,7 @@ int Fail(const Chosen& chosen, const absl::Status& status) {
     std::cerr << "cairn " << chosen.name << ": " << message << '\n';
     if (!hint.empty()) std::cerr << "  " << hint << '\n';
   }
-  const bool flag_refused =
-      status.code() == absl::StatusCode::kInvalidArgument && reason.empty();
+  const bool flag_refused = status.code() == absl::StatusCode::kInvalidArgument && reason.empty();
   return flag_refused ? kUsage : kFailed;
 }
 
@@ -109,7 +112,6 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   app->footer(
       "Exit codes: 0 done, 1 failed, 2 wrong usage. Logs and progress go to stderr.\n"
       "Each command has its own --help.");
-  AddServerCommand(*app, chosen);
   AddProduceCommand(*app, chosen);
   AddConsumeCommand(*app, chosen);
   AddTopicCommand(*app, chosen);

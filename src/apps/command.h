@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,7 +30,7 @@ struct ClientFlags {
 // The command that the command line chose; main runs it after parsing.
 struct Chosen {
   std::function<int()> run;
-  std::string name;  // "topic create"
+  std::string name;                           // "topic create"
   OutputFormat output = OutputFormat::kText;  // of its errors
 };
 

@@ -166,14 +166,16 @@ void AddConsumeCommand(CLI::App& app, Chosen& chosen) {
   auto flags = std::make_shared<Flags>();
   command->add_option("TOPIC", flags->topic, "The topic")->required();
   command
-      ->add_option("--partition", flags->partition,
-                   "Read this partition (default: all; one after the other, or side by side with --follow)")
+      ->add_option(
+          "--partition", flags->partition,
+          "Read this partition (default: all; one after the other, or side by side with --follow)")
       ->type_name("P")
       ->check(CLI::NonNegativeNumber);
   command
-      ->add_option("--from", flags->from,
-                   "Where to start: earliest, latest, an offset, or a time (RFC 3339, or milliseconds "
-                   "since the Unix epoch as in 1795341600000ms)")
+      ->add_option(
+          "--from", flags->from,
+          "Where to start: earliest, latest, an offset, or a time (RFC 3339, or milliseconds "
+          "since the Unix epoch as in 1795341600000ms)")
       ->type_name("POSITION")
       ->capture_default_str();
   command->add_option("--count", flags->count, "Stop after this many records")
@@ -181,9 +183,11 @@ void AddConsumeCommand(CLI::App& app, Chosen& chosen) {
       ->check(CLI::PositiveNumber)
       ->default_str("all");
   command->add_flag("--follow", flags->follow, "At the end, wait for more, until interrupted");
-  command->add_option("--format", flags->format,
-                      "value: each value and a newline; json: one object per line; raw: the bytes of the "
-                      "values alone")
+  command
+      ->add_option(
+          "--format", flags->format,
+          "value: each value and a newline; json: one object per line; raw: the bytes of the "
+          "values alone")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"value", "json", "raw"}))
       ->capture_default_str();

@@ -7,7 +7,6 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
@@ -81,8 +80,8 @@ class Source {
     if (!flags_.key_separator.empty()) {
       const size_t at = text.find(flags_.key_separator);
       if (at == std::string_view::npos) {
-        return absl::DataLossError(base::StrCat("line ", line_, " of the input has no key separator '",
-                                                flags_.key_separator, "'"));
+        return absl::DataLossError(base::StrCat(
+            "line ", line_, " of the input has no key separator '", flags_.key_separator, "'"));
       }
       record.key = text.substr(0, at);
       text.remove_prefix(at + flags_.key_separator.size());
@@ -155,9 +154,9 @@ absl::Status ProduceAll(const Flags& flags, int fd) {
     if (!failure.ok()) break;
     bytes += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
     if (progress.due()) {
-      progress.Show(base::StrCat(WithCommas(tally.acknowledged), " records on disk, ",
-                                 HumanCount(static_cast<double>(tally.acknowledged) / watch.seconds()),
-                                 "/s"));
+      progress.Show(base::StrCat(
+          WithCommas(tally.acknowledged), " records on disk, ",
+          HumanCount(static_cast<double>(tally.acknowledged) / watch.seconds()), "/s"));
     }
   }
   const absl::Status flushed = producer->Close();
@@ -212,11 +211,12 @@ void AddProduceCommand(CLI::App& app, Chosen& chosen) {
           ->add_option("--key-separator", flags->key_separator,
                        "The key of a record is what stands before this in its line")
           ->type_name("TEXT");
-  CLI::Option* raw = command
-                         ->add_option("--raw", flags->raw_bytes,
-                                      "Make each record of this many bytes of the input, not of a line")
-                         ->type_name("BYTES")
-                         ->check(CLI::Range(size_t{1}, kMaxLineBytes));
+  CLI::Option* raw =
+      command
+          ->add_option("--raw", flags->raw_bytes,
+                       "Make each record of this many bytes of the input, not of a line")
+          ->type_name("BYTES")
+          ->check(CLI::Range(size_t{1}, kMaxLineBytes));
   CLI::Option* jsonl = command->add_flag("--jsonl", flags->jsonl,
                                          "Each line is a JSON object: key, value (or key_base64, "
                                          "value_base64), headers, timestamp_ms");

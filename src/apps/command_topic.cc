@@ -2,7 +2,6 @@
 
 #include <iostream>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
@@ -77,8 +76,8 @@ void PrintText(const TopicInfo& topic) {
             << Limit(topic.settings.max_record_bytes, " bytes") << "\n  largest batch     "
             << Limit(topic.settings.max_batch_bytes, " bytes") << '\n';
   for (const PartitionInfo& partition : topic.partitions) {
-    std::cout << "  partition " << partition.partition << ": offsets [" << partition.log_start << ", "
-              << partition.high_watermark << ")";
+    std::cout << "  partition " << partition.partition << ": offsets [" << partition.log_start
+              << ", " << partition.high_watermark << ")";
     if (!partition.error.empty()) std::cout << "  NOT SERVING: " << partition.error;
     std::cout << '\n';
   }
@@ -142,8 +141,9 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
   create->add_option("--partitions", create_flags->topic.partition_count, "How many partitions")
       ->type_name("N")
       ->check(CLI::Range(1, 10'000));
-  create->add_option("--replication-factor", create_flags->topic.replication_factor,
-                     "How many copies of each partition")
+  create
+      ->add_option("--replication-factor", create_flags->topic.replication_factor,
+                   "How many copies of each partition")
       ->type_name("N")
       ->check(CLI::Range(1, 100));
   AddSettings(*create, create_flags->topic.settings);
@@ -165,28 +165,29 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
   describe->add_option("NAME", describe_flags->topic.name, "The topic")->required();
 
   auto alter_flags = std::make_shared<Flags>();
-  CLI::App* alter = AddSubcommand(
-      *topic, chosen, "alter", "Change a topic's settings", alter_flags,
-      [](Admin& admin, const Flags& flags) {
-        return PrintOr(admin.AlterTopic(flags.topic.name, flags.topic.settings),
-                       flags.client.output);
-      });
+  CLI::App* alter =
+      AddSubcommand(*topic, chosen, "alter", "Change a topic's settings", alter_flags,
+                    [](Admin& admin, const Flags& flags) {
+                      return PrintOr(admin.AlterTopic(flags.topic.name, flags.topic.settings),
+                                     flags.client.output);
+                    });
   alter->add_option("NAME", alter_flags->topic.name, "The topic")->required();
   AddSettings(*alter, alter_flags->topic.settings);
 
   auto delete_flags = std::make_shared<Flags>();
-  CLI::App* remove = AddSubcommand(*topic, chosen, "delete", "Delete a topic and its records",
-                                   delete_flags, [](Admin& admin, const Flags& flags) {
-                                     const absl::Status status = admin.DeleteTopic(flags.topic.name);
-                                     if (status.ok()) {
-                                       if (flags.client.output == OutputFormat::kJson) {
-                                         std::cout << Json{{"deleted", flags.topic.name}}.dump() << '\n';
-                                       } else {
-                                         std::cout << "deleted " << flags.topic.name << '\n';
-                                       }
-                                     }
-                                     return status;
-                                   });
+  CLI::App* remove =
+      AddSubcommand(*topic, chosen, "delete", "Delete a topic and its records", delete_flags,
+                    [](Admin& admin, const Flags& flags) {
+                      const absl::Status status = admin.DeleteTopic(flags.topic.name);
+                      if (status.ok()) {
+                        if (flags.client.output == OutputFormat::kJson) {
+                          std::cout << Json{{"deleted", flags.topic.name}}.dump() << '\n';
+                        } else {
+                          std::cout << "deleted " << flags.topic.name << '\n';
+                        }
+                      }
+                      return status;
+                    });
   remove->add_option("NAME", delete_flags->topic.name, "The topic")->required();
 }
 

@@ -2,7 +2,6 @@
 
 #include <iostream>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
@@ -15,10 +14,9 @@ void AddVersionCommand(CLI::App& app, Chosen& chosen) {
   AddOutputFlag(*command, *output);
   OnChosen(*command, chosen, *output, [output] {
     if (*output == OutputFormat::kJson) {
-      std::cout << nlohmann::ordered_json{{"version", CAIRN_VERSION},
-                                          {"compiler", __VERSION__}}
-                       .dump()
-                << '\n';
+      std::cout
+          << nlohmann::ordered_json{{"version", CAIRN_VERSION}, {"compiler", __VERSION__}}.dump()
+          << '\n';
     } else {
       std::cout << "cairn " << CAIRN_VERSION << '\n';
     }

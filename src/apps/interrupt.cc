@@ -13,7 +13,8 @@ namespace cairn::apps {
 namespace {
 
 std::atomic<bool> interrupted = false;
-// A pipe that becomes readable with the signal, so that poll sees it however early it came. It is never drained.
+// A pipe that becomes readable with the signal, so that poll sees it however early it came. It is
+// never drained.
 int pipe_fds[2] = {-1, -1};
 
 extern "C" void HandleInterrupt(int /*signal*/) {
@@ -40,7 +41,8 @@ bool Interrupted() { return interrupted.load(std::memory_order_relaxed); }
 bool WaitReadable(int fd) {
   pollfd fds[2] = {{fd, POLLIN, 0}, {pipe_fds[0], POLLIN, 0}};
   while (!Interrupted()) {
-    // EINTR is the signal or a stop and continue; an fd that poll cannot watch is reported readable.
+    // EINTR is the signal or a stop and continue; an fd that poll cannot watch is reported
+    // readable.
     if (poll(fds, 2, -1) > 0 && fds[0].revents != 0) return !Interrupted();
   }
   return false;

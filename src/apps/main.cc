@@ -11,8 +11,8 @@
 
 namespace {
 
-// glibc's defaults give memory back to the kernel after every large message and fetch it again for the next:
-// up to ten times slower for messages over 100 KB (docs/adr). Keep it instead.
+// glibc's defaults give memory back to the kernel after every large message and fetch it again for
+// the next: up to ten times slower for messages over 100 KB (docs/adr). Keep it instead.
 void TuneMalloc() {
   constexpr int kKeepBytes = 1 << 30;
   constexpr int kGrowBytes = 16 << 20;

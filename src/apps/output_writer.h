@@ -14,8 +14,8 @@ class SharedOutput {
  public:
   explicit SharedOutput(int fd) : fd_(fd) {}
 
-  // All of `bytes`, in one piece beside other threads. Errors: CANCELLED when the reader went away or an
-  // interrupt came; of write.
+  // All of `bytes`, in one piece beside other threads. Errors: CANCELLED when the reader went away
+  // or an interrupt came; of write.
   absl::Status Write(std::string_view bytes);
 
  private:

@@ -1,7 +1,6 @@
 #include "apps/record_json.h"
 
 #include <charconv>
-
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
@@ -13,7 +12,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Length of the UTF-8 sequence at the start of `text` (RFC 3629, section 4), or 0 when there is none.
+// Length of the UTF-8 sequence at the start of `text` (RFC 3629, section 4), or 0 when there is
+// none.
 size_t Utf8Length(std::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -24,7 +24,8 @@ size_t Utf8Length(std::string_view text) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
   }
   const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool out_of_range = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
+  const bool out_of_range =
+      (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
   return overlong || out_of_range ? 0 : length;
 }
 
@@ -54,7 +55,8 @@ void AppendEscaped(unsigned char byte, std::string& out) {
   }
 }
 
-// Appends `bytes` as a JSON string without quotes. False, with `out` as it was, when they are not UTF-8.
+// Appends `bytes` as a JSON string without quotes. False, with `out` as it was, when they are not
+// UTF-8.
 bool AppendUtf8(std::string_view bytes, std::string& out) {
   const size_t before = out.size();
   size_t run = 0;  // start of what can be copied as it is
@@ -113,7 +115,8 @@ absl::Status WrongField(std::string_view name, std::string_view expected) {
 }
 
 // Reads `name` or `name`_base64 of `object` into `bytes`.
-absl::Status TakeBytes(const Json& object, const std::string& name, std::optional<std::string>& bytes) {
+absl::Status TakeBytes(const Json& object, const std::string& name,
+                       std::optional<std::string>& bytes) {
   bytes.reset();
   if (const auto text = object.find(name); text != object.end() && !text->is_null()) {
     if (!text->is_string()) return WrongField(name, "a string");

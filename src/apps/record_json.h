@@ -1,7 +1,8 @@
-// Records as JSON, one object per line: {"offset":7,"timestamp_ms":…,"key":"k","value":"v","headers":[…]}.
+// Records as JSON, one object per line:
+// {"offset":7,"timestamp_ms":…,"key":"k","value":"v","headers":[…]}.
 //
-// Bytes that are not UTF-8 appear as "key_base64" and "value_base64". What `cairn consume --format json` prints,
-// `cairn produce --jsonl` takes.
+// Bytes that are not UTF-8 appear as "key_base64" and "value_base64". What `cairn consume --format
+// json` prints, `cairn produce --jsonl` takes.
 #pragma once
 
 #include <cstdint>

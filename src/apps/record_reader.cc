@@ -56,8 +56,9 @@ absl::StatusOr<bool> RecordReader::NextLine(std::string_view& line) {
     }
     searched = end_ - begin_;
     if (searched > kMaxLineBytes) {
-      return absl::ResourceExhaustedError(base::StrCat(
-          "a line is longer than ", kMaxLineBytes, " bytes; is this a binary file? Use --raw BYTES"));
+      return absl::ResourceExhaustedError(
+          base::StrCat("a line is longer than ", kMaxLineBytes,
+                       " bytes; is this a binary file? Use --raw BYTES"));
     }
     CAIRN_ASSIGN_OR_RETURN(const bool more, Fill());
     if (more) continue;

@@ -17,8 +17,9 @@ class RecordReader {
  public:
   explicit RecordReader(int fd);
 
-  // The next line without its newline; the last one may lack it. False at the end, or after an interrupt. The
-  // view lives until the next call. Errors: of read; RESOURCE_EXHAUSTED for a line over kMaxLineBytes.
+  // The next line without its newline; the last one may lack it. False at the end, or after an
+  // interrupt. The view lives until the next call. Errors: of read; RESOURCE_EXHAUSTED for a line
+  // over kMaxLineBytes.
   absl::StatusOr<bool> NextLine(std::string_view& line);
 
   // The next `size` bytes, fewer only at the end.

@@ -1,4 +1,5 @@
-// What commands print about their work: rates for people and JSON for programs, progress on a terminal.
+// What commands print about their work: rates for people and JSON for programs, progress on a
+// terminal.
 #pragma once
 
 #include <chrono>

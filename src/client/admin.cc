@@ -1,9 +1,9 @@
 #include "cairn/admin.h"
 
-#include <utility>
-
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+
+#include <utility>
 
 #include "base/status_macros.h"
 #include "cairn/v1/admin.grpc.pb.h"
@@ -50,7 +50,8 @@ TopicInfo FromProto(const v1::Topic& from) {
   if (settings.has_retention_ms()) topic.settings.retention_ms = settings.retention_ms();
   if (settings.has_segment_bytes()) topic.settings.segment_bytes = settings.segment_bytes();
   if (settings.has_segment_ms()) topic.settings.segment_ms = settings.segment_ms();
-  if (settings.has_max_record_bytes()) topic.settings.max_record_bytes = settings.max_record_bytes();
+  if (settings.has_max_record_bytes())
+    topic.settings.max_record_bytes = settings.max_record_bytes();
   if (settings.has_max_batch_bytes()) topic.settings.max_batch_bytes = settings.max_batch_bytes();
   for (const v1::Partition& partition : from.partitions()) {
     topic.partitions.push_back({.partition = partition.partition(),
@@ -106,9 +107,8 @@ absl::Status Admin::DeleteTopic(const std::string& name) {
 }
 
 absl::StatusOr<client::ProducerIdentity> client::AllocateProducerId(const Client::Impl& client) {
-  CAIRN_ASSIGN_OR_RETURN(
-      const auto response,
-      Call(client, &Stub::AllocateProducerId, v1::AllocateProducerIdRequest()));
+  CAIRN_ASSIGN_OR_RETURN(const auto response,
+                         Call(client, &Stub::AllocateProducerId, v1::AllocateProducerIdRequest()));
   return ProducerIdentity{.id = response.producer_id(), .epoch = response.epoch()};
 }
 

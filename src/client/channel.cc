@@ -1,16 +1,15 @@
 #include "client/channel.h"
 
 #include <arpa/inet.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 #include <netdb.h>
 
 #include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
-
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
 
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -19,14 +18,14 @@
 namespace cairn::client {
 namespace {
 
-constexpr int kMinReconnectMs = 50;   // a broker that restarts is away for about this long
+constexpr int kMinReconnectMs = 50;  // a broker that restarts is away for about this long
 constexpr int kMaxReconnectMs = 2'000;
 
 absl::StatusOr<std::string> ReadPem(const std::string& path, std::string_view what) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return absl::NotFoundError(
-        base::StrCat("cannot read the ", what, " file '", path, "': check the path and its permissions"));
+    return absl::NotFoundError(base::StrCat("cannot read the ", what, " file '", path,
+                                            "': check the path and its permissions"));
   }
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
@@ -35,12 +34,14 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const 
   if (tls.ca_file.empty()) {
     if (!tls.cert_file.empty() || !tls.key_file.empty()) {
       return absl::InvalidArgumentError(
-          "a TLS certificate without a CA file: name the CA that signed the broker's certificate too");
+          "a TLS certificate without a CA file: name the CA that signed the broker's certificate "
+          "too");
     }
     return grpc::InsecureChannelCredentials();
   }
   if (tls.cert_file.empty() != tls.key_file.empty()) {
-    return absl::InvalidArgumentError("a TLS certificate and its key are given together or not at all");
+    return absl::InvalidArgumentError(
+        "a TLS certificate and its key are given together or not at all");
   }
   grpc::SslCredentialsOptions options;
   CAIRN_ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(tls.ca_file, "TLS CA"));

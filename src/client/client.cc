@@ -1,10 +1,10 @@
 #include "cairn/client.h"
 
-#include <algorithm>
-#include <random>
-
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
+
+#include <algorithm>
+#include <random>
 
 #include "api/status_codec.h"
 #include "base/error_info.h"

@@ -59,8 +59,8 @@ bool IsTransient(const absl::Status& status);
 // The same for the end of a stream, where any break of the connection counts.
 bool IsTransientForStream(const absl::Status& status);
 
-// How long to wait before try number `attempt` (from 0) to reconnect: 50 ms doubling up to 2 s, each
-// shortened by up to a quarter at random, so that clients do not come back all at once.
+// How long to wait before try number `attempt` (from 0) to reconnect: 50 ms doubling up to 2 s,
+// each shortened by up to a quarter at random, so that clients do not come back all at once.
 std::chrono::milliseconds BackOff(int attempt);
 
 }  // namespace client

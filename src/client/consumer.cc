@@ -86,8 +86,8 @@ class Consumer::Impl {
     const uint64_t end = batch.base_offset() + batch.record_count();
     if (has_position_ && end <= position_) return absl::OkStatus();
     if (has_position_ && batch.base_offset() > position_) {
-      return Damaged(base::StrCat("records are missing up to offset ", batch.base_offset()), options_,
-                     position_);
+      return Damaged(base::StrCat("records are missing up to offset ", batch.base_offset()),
+                     options_, position_);
     }
     if (const uint32_t found = base::Crc32c(batch.records()); found != batch.records_crc()) {
       return Damaged(base::StrCat("a batch has CRC32C ", absl::StrCat(absl::Hex(found)),
@@ -96,9 +96,8 @@ class Consumer::Impl {
     }
     std::string_view records = batch.records();
     if (batch.codec() != logapi::v1::CODEC_UNSPECIFIED) {
-      CAIRN_ASSIGN_OR_RETURN(uncompressed_,
-                             log::Decompress(static_cast<log::Codec>(batch.codec()), records,
-                                             kMaxUncompressedBytes));
+      CAIRN_ASSIGN_OR_RETURN(uncompressed_, log::Decompress(static_cast<log::Codec>(batch.codec()),
+                                                            records, kMaxUncompressedBytes));
       records = uncompressed_;
     }
     reader_.emplace(records, batch.base_timestamp_ms());
@@ -113,7 +112,8 @@ class Consumer::Impl {
     return absl::OkStatus();
   }
 
-  // The next record of the open batch. False, with reader_ empty, at its end and on damage (status_).
+  // The next record of the open batch. False, with reader_ empty, at its end and on damage
+  // (status_).
   bool ReadRecord(ConsumedRecord& record) {
     while (true) {
       const absl::StatusOr<bool> found = reader_->Next(view_);
@@ -138,8 +138,8 @@ class Consumer::Impl {
       if (!found.ok()) {
         status_ = Damaged(base::StdView(found.status().message()), options_, record_offset_);
       } else if (*found || record_offset_ != end_offset_) {
-        status_ = Damaged("a batch does not hold as many records as it says", options_,
-                          record_offset_);
+        status_ =
+            Damaged("a batch does not hold as many records as it says", options_, record_offset_);
       }
       return false;
     }
@@ -166,11 +166,11 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(std::shared_ptr<Clien
                                                            ConsumerOptions options) {
   CAIRN_ASSIGN_OR_RETURN(const TopicInfo topic, Admin(client).DescribeTopic(options.topic));
   if (options.partition < 0 || options.partition >= topic.partition_count) {
-    return base::MakeError(
-        absl::StatusCode::kNotFound,
-        base::StrCat("topic '", options.topic, "' has partitions 0 to ", topic.partition_count - 1,
-                     ", not ", options.partition),
-        base::reason::kUnknownPartition, {{"partition_count", base::StrCat(topic.partition_count)}});
+    return base::MakeError(absl::StatusCode::kNotFound,
+                           base::StrCat("topic '", options.topic, "' has partitions 0 to ",
+                                        topic.partition_count - 1, ", not ", options.partition),
+                           base::reason::kUnknownPartition,
+                           {{"partition_count", base::StrCat(topic.partition_count)}});
   }
   // "From now on" is settled here, so that a connection lost before the first record skips nothing.
   if (options.start.kind == StartAt::Kind::kLatest) {

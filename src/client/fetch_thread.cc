@@ -1,11 +1,11 @@
 #include "client/fetch_thread.h"
 
-#include <chrono>
-#include <utility>
-
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
+
+#include <chrono>
+#include <utility>
 
 #include "client/client_impl.h"
 #include "log/v1/log.grpc.pb.h"
@@ -15,7 +15,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Responses kept for reuse: one being read by the application, one being filled, and the queue's usual depth.
+// Responses kept for reuse: one being read by the application, one being filled, and the queue's
+// usual depth.
 constexpr size_t kMaxSpare = 4;
 
 logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options,

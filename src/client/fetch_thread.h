@@ -1,7 +1,8 @@
-// FetchThread: one ConsumeStream and its successors after lost connections, read ahead on a thread of its own.
+// FetchThread: one ConsumeStream and its successors after lost connections, read ahead on a thread
+// of its own.
 //
-// Sits between Consumer, which takes responses out, and gRPC. Bounded: it stops reading while it holds
-// `prefetch_bytes`, and the stream's flow control then stops the broker.
+// Sits between Consumer, which takes responses out, and gRPC. Bounded: it stops reading while it
+// holds `prefetch_bytes`, and the stream's flow control then stops the broker.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,8 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
         if (has_budget) {
           has_budget = false;
           const SteadyTime now = Now();
-          // As much as the last batch took, and a little more: a slow producer does not pay for a full batch.
+          // As much as the last batch took, and a little more: a slow producer does not pay for a
+          // full batch.
           open_ = std::make_shared<PendingBatch>(
               next_number_++, now,
               std::clamp(last_batch_bytes_ + last_batch_bytes_ / 8, encoded_bytes, batch_budget));
@@ -89,7 +90,8 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
     }
     if (pump) Pump();
     if (added) {
-      if (has_budget) context_->budget.Give(batch_budget);  // another thread opened the batch meanwhile
+      if (has_budget)
+        context_->budget.Give(batch_budget);  // another thread opened the batch meanwhile
       return absl::OkStatus();
     }
     if (context_->options.when_full == WhenFull::kFail || InsideCallback()) {
@@ -339,7 +341,8 @@ void PartitionSender::Refuse(const absl::Status& status) {
   const bool gap =
       reason == base::reason::kOutOfOrderSequence || reason == base::reason::kUnknownProducer;
   if (identity_ && gap && (draining_ || batch->tries == 1)) {
-    // Either a batch before it was refused, or the broker has forgotten us; this one was never stored.
+    // Either a batch before it was refused, or the broker has forgotten us; this one was never
+    // stored.
     needs_epoch_ = needs_epoch_ || !draining_;
     draining_ = true;
     retry_.push_back(std::move(batch));
@@ -410,7 +413,8 @@ void PartitionSender::NewEpoch() {
     abandoned_ = true;
     for (BatchPtr& batch : queue_) {
       Over(std::move(batch),
-           absl::ResourceExhaustedError("32768 batches of this producer were refused; create a new one"),
+           absl::ResourceExhaustedError(
+               "32768 batches of this producer were refused; create a new one"),
            0);
     }
     queue_.clear();
@@ -428,7 +432,8 @@ void PartitionSender::DeliverOver() {
       base::MutexLock lock(mutex_);
       if (delivering_ || over_.empty()) return;
       delivering_ = true;
-      batch = over_.front();  // stays in over_ until its callbacks have returned: Flush waits for them
+      batch =
+          over_.front();  // stays in over_ until its callbacks have returned: Flush waits for them
     }
     context_->budget.Give(batch->budget_bytes);
     const bool was_inside = inside_callback;

@@ -4,15 +4,17 @@
 //
 //     open -> queue (sealed) -> sent on the stream -> acknowledged | failed
 //                   ^               |
-//                   +--- retry -----+   connection lost, or the broker is busy, full, not the leader
+//                   +--- retry -----+   connection lost, or the broker is busy, full, not the
+//                   leader
 //
-// Thread-safe: callers of Produce, the producer's timer thread and gRPC's threads meet here under one mutex, which
-// is never held while gRPC encodes or a callback runs.
+// Thread-safe: callers of Produce, the producer's timer thread and gRPC's threads meet here under
+// one mutex, which is never held while gRPC encodes or a callback runs.
 //
-// Invariants: the first sent_ batches of queue_ are those of the stream without an answer, in the order of the
-// answers. With idempotence, sequences in queue_ are consecutive, and a batch keeps its sequence for as long as
-// the broker may have stored it. While draining_, nothing is sent: the answers to what is under way come first,
-// then everything that has to be repeated is sent again in its order.
+// Invariants: the first sent_ batches of queue_ are those of the stream without an answer, in the
+// order of the answers. With idempotence, sequences in queue_ are consecutive, and a batch keeps
+// its sequence for as long as the broker may have stored it. While draining_, nothing is sent: the
+// answers to what is under way come first, then everything that has to be repeated is sent again in
+// its order.
 #pragma once
 
 #include <atomic>
@@ -33,7 +35,8 @@
 
 namespace cairn::client {
 
-// What the senders of one producer share; shared because streams may end after the producer. Thread-safe.
+// What the senders of one producer share; shared because streams may end after the producer.
+// Thread-safe.
 struct SenderContext {
   SenderContext(std::shared_ptr<Client> its_client, ProducerOptions its_options,
                 int32_t its_partition_count)
@@ -87,7 +90,8 @@ class PartitionSender final : public ProduceStream::Handler,
   // Does what is due; returns when to be called next. By the timer thread.
   SteadyTime Tick(SteadyTime now);
 
-  // Half-closes the stream, if there is one: the broker ends it when all is answered. Nothing is sent any more.
+  // Half-closes the stream, if there is one: the broker ends it when all is answered. Nothing is
+  // sent any more.
   void FinishStream();
   bool StreamClosed();
   // Fails everything with `status` and breaks the stream. Nothing is accepted or sent afterwards.
@@ -143,15 +147,15 @@ class PartitionSender final : public ProduceStream::Handler,
   size_t last_batch_bytes_ CAIRN_GUARDED_BY(mutex_) = 0;
 
   ProduceStream* stream_ CAIRN_GUARDED_BY(mutex_) = nullptr;
-  bool broken_ CAIRN_GUARDED_BY(mutex_) = false;    // the stream takes no writes any more
+  bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the stream takes no writes any more
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
   bool finishing_ CAIRN_GUARDED_BY(mutex_) = false;
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;  // half-closed
   BatchPtr writing_ CAIRN_GUARDED_BY(mutex_);       // kept until gRPC lets go of its request
   bool write_busy_ CAIRN_GUARDED_BY(mutex_) = false;
-  int failures_ CAIRN_GUARDED_BY(mutex_) = 0;  // since the last acknowledgement
+  int failures_ CAIRN_GUARDED_BY(mutex_) = 0;                     // since the last acknowledgement
   std::optional<SteadyTime> resume_at_ CAIRN_GUARDED_BY(mutex_);  // nothing is sent before
-  absl::Status last_error_ CAIRN_GUARDED_BY(mutex_);  // why batches wait
+  absl::Status last_error_ CAIRN_GUARDED_BY(mutex_);              // why batches wait
   bool abandoned_ CAIRN_GUARDED_BY(mutex_) = false;
 };
 

@@ -8,8 +8,8 @@
 
 namespace cairn::client {
 
-// MurmurHash2, 32 bits, with Kafka's seed: a topic written by Kafka's default partitioner and by this one keeps
-// each key in one partition. After Austin Appleby's public-domain description.
+// MurmurHash2, 32 bits, with Kafka's seed: a topic written by Kafka's default partitioner and by
+// this one keeps each key in one partition. After Austin Appleby's public-domain description.
 inline uint32_t Murmur2(std::string_view key) {
   constexpr uint32_t kSeed = 0x9747b28c;
   constexpr uint32_t kMultiplier = 0x5bd1e995;

@@ -35,7 +35,8 @@ void PendingBatch::BuildRequest(const std::string& topic, int32_t partition, Cod
   if (request_ == nullptr) {
     log::Batch batch = builder_.Take();
     // A batch that cannot be compressed is sent as it is: correct, only larger.
-    if (codec != Codec::kNone) log::CompressBatch(batch, static_cast<log::Codec>(codec)).IgnoreError();
+    if (codec != Codec::kNone)
+      log::CompressBatch(batch, static_cast<log::Codec>(codec)).IgnoreError();
     request_ = std::make_unique<logapi::v1::ProduceRequest>();
     request_->set_topic(topic);
     request_->set_partition(partition);
@@ -59,12 +60,12 @@ void PendingBatch::BuildRequest(const std::string& topic, int32_t partition, Cod
 void PendingBatch::Deliver(const BatchCallback& on_batch, int32_t partition) {
   if (on_batch) {
     const auto latency = std::chrono::steady_clock::now() - opened_;
-    on_batch({.status = outcome,
-              .partition = partition,
-              .base_offset = base_offset,
-              .record_count = record_count_,
-              .latency_us =
-                  std::chrono::duration_cast<std::chrono::microseconds>(latency).count()});
+    on_batch(
+        {.status = outcome,
+         .partition = partition,
+         .base_offset = base_offset,
+         .record_count = record_count_,
+         .latency_us = std::chrono::duration_cast<std::chrono::microseconds>(latency).count()});
   }
   for (auto& [place, done] : callbacks_) {
     if (outcome.ok()) {

@@ -1,11 +1,11 @@
 #include "client/produce_stream.h"
 
-#include <atomic>
-#include <utility>
-
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
+
+#include <atomic>
+#include <utility>
 
 #include "api/status_codec.h"
 #include "log/v1/log.grpc.pb.h"
@@ -16,8 +16,8 @@ namespace {
 using logapi::v1::ProduceRequest;
 using logapi::v1::ProduceResponse;
 
-// Writes begin outside of gRPC's reactions, so the call is held (AddHold) for as long as one may: while
-// responses can come (one user) and while a write is announced or under way (one more).
+// Writes begin outside of gRPC's reactions, so the call is held (AddHold) for as long as one may:
+// while responses can come (one user) and while a write is announced or under way (one more).
 class Stream final : public ProduceStream,
                      public grpc::ClientBidiReactor<ProduceRequest, ProduceResponse> {
  public:

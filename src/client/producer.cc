@@ -84,7 +84,8 @@ class Producer::Impl {
     size_t size = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
     const size_t payload = size;
     for (const Header& header : record.headers) {
-      size += log::MaxEncodedRecordSize(header.name.size(), header.value ? header.value->size() : 0);
+      size +=
+          log::MaxEncodedRecordSize(header.name.size(), header.value ? header.value->size() : 0);
     }
     if (size > max_record_bytes_) [[unlikely]] {
       return base::MakeError(
@@ -120,7 +121,8 @@ class Producer::Impl {
     absl::Status status = Flush(timeout_ms);
     for (const auto& sender : senders_) sender->FinishStream();
     WaitForStreams();
-    for (const auto& sender : senders_) sender->Abandon(absl::CancelledError("the producer was closed"));
+    for (const auto& sender : senders_)
+      sender->Abandon(absl::CancelledError("the producer was closed"));
     return status;
   }
 
@@ -201,11 +203,11 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::Create(std::shared_ptr<Clien
   CAIRN_ASSIGN_OR_RETURN(const TopicInfo topic, Admin(client).DescribeTopic(options.topic));
   if (options.partitioning == Partitioning::kFixed &&
       (options.partition < 0 || options.partition >= topic.partition_count)) {
-    return base::MakeError(
-        absl::StatusCode::kNotFound,
-        base::StrCat("topic '", options.topic, "' has partitions 0 to ", topic.partition_count - 1,
-                     ", not ", options.partition),
-        base::reason::kUnknownPartition, {{"partition_count", base::StrCat(topic.partition_count)}});
+    return base::MakeError(absl::StatusCode::kNotFound,
+                           base::StrCat("topic '", options.topic, "' has partitions 0 to ",
+                                        topic.partition_count - 1, ", not ", options.partition),
+                           base::reason::kUnknownPartition,
+                           {{"partition_count", base::StrCat(topic.partition_count)}});
   }
   if (topic.partition_count < 1) {
     return absl::InternalError("the broker described a topic without partitions");
