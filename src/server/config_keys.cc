@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "base/strings.h"
+#include "server/server_config.h"
+
+namespace cairn::server {
+namespace {
+
+// The largest configuration values that make sense: beyond, a typing error is likelier than intent.
+constexpr uint32_t kMaxShards = 1024;
+constexpr int64_t kMaxBytes = int64_t{1} << 50;
+
+absl::StatusOr<int64_t> ParseInteger(std::string_view text, int64_t least, int64_t most) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    return absl::InvalidArgumentError(
+        base::StrCat("\"", text, "\" is not a whole number from ", least, " to ", most));
+  }
+  return value;
+}
+
+absl::StatusOr<bool> ParseBool(std::string_view text) {
+  if (text == "true" || text == "1" || text == "yes") return true;
+  if (text == "false" || text == "0" || text == "no") return false;
+  return absl::InvalidArgumentError(base::StrCat("\"", text, "\" is neither true nor false"));
+}
+
+// Setters and texts of members, so that a row of the table is one line.
+template <auto kMember>
+absl::Status SetText(ServerConfig& config, std::string_view text) {
+  config.*kMember = text;
+  return absl::OkStatus();
+}
+template <auto kMember>
+std::string ShowText(const ServerConfig& config) {
+  return config.*kMember;
+}
+
+template <auto kMember>
+absl::Status SetBool(ServerConfig& config, std::string_view text) {
+  const auto value = ParseBool(text);
+  if (value.ok()) config.*kMember = *value;
+  return value.status();
+}
+template <auto kMember>
+std::string ShowBool(const ServerConfig& config) {
+  return config.*kMember ? "true" : "false";
+}
+
+template <auto kMember, int64_t kLeast, int64_t kMost>
+absl::Status SetInteger(ServerConfig& config, std::string_view text) {
+  const auto value = ParseInteger(text, kLeast, kMost);
+  if (value.ok())
+    config.*kMember = static_cast<std::remove_reference_t<decltype(config.*kMember)>>(*value);
+  return value.status();
+}
+template <auto kMember>
+std::string ShowInteger(const ServerConfig& config) {
+  return base::StrCat(config.*kMember);
+}
+
+// The same for a member of default_settings; the ranges are checked together by ValidateConfig.
+template <auto kMember>
+absl::Status SetTopic(ServerConfig& config, std::string_view text) {
+  const auto value = ParseInteger(text, -1, std::numeric_limits<int64_t>::max());
+  if (value.ok()) config.default_settings.*kMember = *value;
+  return value.status();
+}
+template <auto kMember>
+std::string ShowTopic(const ServerConfig& config) {
+  return base::StrCat(config.default_settings.*kMember);
+}
+
+absl::Status SetJoinAddrs(ServerConfig& config, std::string_view text) {
+  config.start_join_addrs.clear();
+  for (absl::string_view part : absl::StrSplit(base::AbslView(text), ',', absl::SkipWhitespace())) {
+    config.start_join_addrs.emplace_back(absl::StripAsciiWhitespace(part));
+  }
+  return absl::OkStatus();
+}
+std::string ShowJoinAddrs(const ServerConfig& config) {
+  return absl::StrJoin(config.start_join_addrs, ",");
+}
+
+absl::Status SetLogLevel(ServerConfig& config, std::string_view text) {
+  const auto level = ParseLogLevel(text);
+  if (level.ok()) config.log_level = *level;
+  return level.status();
+}
+std::string ShowLogLevel(const ServerConfig& config) {
+  return std::string(LogLevelName(config.log_level));
+}
+
+absl::Status SetLogFormat(ServerConfig& config, std::string_view text) {
+  const auto format = ParseLogFormat(text);
+  if (format.ok()) config.log_format = *format;
+  return format.status();
+}
+std::string ShowLogFormat(const ServerConfig& config) {
+  return std::string(LogFormatName(config.log_format));
+}
+
+using C = ServerConfig;
+using T = broker::TopicSettings;
+
+constexpr auto kKeys = std::to_array<ConfigKey>({
+    {"data_dir", "DIR", "directory of all records; created when it is missing",
+     SetText<&C::data_dir>, ShowText<&C::data_dir>},
+    {"node_name", "NAME", "name of this node (default: the host name)", SetText<&C::node_name>,
+     ShowText<&C::node_name>},
+    {"bind_addr", "HOST:PORT", "address of the node; the RPC port listens on its host",
+     SetText<&C::bind_addr>, ShowText<&C::bind_addr>},
+    {"rpc_port", "PORT", "port of gRPC and HTTP; 0 takes a free one",
+     SetInteger<&C::rpc_port, 0, 65535>, ShowInteger<&C::rpc_port>},
+    {"start_join_addrs", "ADDR,...", "nodes of a cluster to join", SetJoinAddrs, ShowJoinAddrs},
+    {"bootstrap", "", "form a new cluster; harmless when there is one", SetBool<&C::bootstrap>,
+     ShowBool<&C::bootstrap>},
+    {"insecure", "", "listen beyond loopback without TLS", SetBool<&C::insecure>,
+     ShowBool<&C::insecure>},
+    {"log_level", "LEVEL", "least level that is logged: debug, info, warn, error", SetLogLevel,
+     ShowLogLevel},
+    {"log_format", "FORMAT", "auto (text on a terminal, otherwise json), json, text", SetLogFormat,
+     ShowLogFormat},
+    {"shards", "N", "threads that own partitions; 0 means one per hardware thread",
+     SetInteger<&C::shards, 0, kMaxShards>, ShowInteger<&C::shards>},
+    {"tail_cache_bytes", "BYTES", "memory for the newest records of all partitions",
+     SetInteger<&C::tail_cache_bytes, 0, kMaxBytes>, ShowInteger<&C::tail_cache_bytes>},
+    {"max_inflight_bytes", "BYTES", "produce requests accepted and not answered, of all clients",
+     SetInteger<&C::max_inflight_bytes, 1 << 20, kMaxBytes>, ShowInteger<&C::max_inflight_bytes>},
+    {"retention_interval_ms", "MS", "time between two rounds of retention",
+     SetInteger<&C::retention_interval_ms, 10, 86'400'000>, ShowInteger<&C::retention_interval_ms>},
+    {"default_partitions", "N", "partitions of a topic created without a number",
+     SetInteger<&C::default_partitions, 1, broker::kMaxPartitionsPerTopic>,
+     ShowInteger<&C::default_partitions>},
+    {"default_retention_bytes", "BYTES", "retention of a partition by size; -1 keeps all",
+     SetTopic<&T::retention_bytes>, ShowTopic<&T::retention_bytes>},
+    {"default_retention_ms", "MS", "retention by age; -1 keeps all", SetTopic<&T::retention_ms>,
+     ShowTopic<&T::retention_ms>},
+    {"default_segment_bytes", "BYTES", "size at which a segment is closed",
+     SetTopic<&T::segment_bytes>, ShowTopic<&T::segment_bytes>},
+    {"default_segment_ms", "MS", "age at which a segment is closed", SetTopic<&T::segment_ms>,
+     ShowTopic<&T::segment_ms>},
+    {"default_max_record_bytes", "BYTES", "largest record", SetTopic<&T::max_record_bytes>,
+     ShowTopic<&T::max_record_bytes>},
+    {"default_max_batch_bytes", "BYTES", "largest batch", SetTopic<&T::max_batch_bytes>,
+     ShowTopic<&T::max_batch_bytes>},
+});
+
+}  // namespace
+
+std::span<const ConfigKey> ConfigKeys() { return kKeys; }
+
+const ConfigKey* FindConfigKey(std::string_view name) {
+  std::string wanted(name);
+  std::replace(wanted.begin(), wanted.end(), '-', '_');
+  const auto* found = std::find_if(kKeys.begin(), kKeys.end(),
+                                   [&](const ConfigKey& key) { return key.name == wanted; });
+  return found == kKeys.end() ? nullptr : found;
+}
+
+}  // namespace cairn::server

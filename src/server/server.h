@@ -1,0 +1,51 @@
+// Server: the composition root of one node. Opens the broker, serves it by gRPC and HTTP on one
+// port, and takes everything down in the right order.
+//
+// Order of a stop: readiness and health say no; no connection is accepted any more; streams are
+// drained and accepted requests answered; the broker syncs and closes its logs; the threads end.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "broker/broker.h"
+#include "server/logger.h"
+#include "server/server_config.h"
+
+namespace cairn::server {
+
+// How long a stop waits for clients to take their answers before it cancels their calls, and for
+// everything together (DESIGN: exit within 10 s of SIGTERM).
+inline constexpr int64_t kDrainMs = 5'000;
+inline constexpr int64_t kStopDeadlineMs = 10'000;
+
+// Thread-safe.
+class Server {
+ public:
+  // Returns once the server answers. Blocking: opening recovers the logs. `logger` outlives the
+  // server. Errors: those of ValidateConfig and Broker::Open; ALREADY_EXISTS when the port is
+  // taken, naming the flag.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config, Logger& logger);
+
+  // Stops, if that was not done.
+  ~Server();
+
+  // "host:port" on which gRPC and HTTP are served, with the real port.
+  const std::string& address() const;
+
+  broker::Broker& broker();
+
+  // Streams that are open now.
+  size_t open_streams() const;
+
+  // Blocking, about kDrainMs at most when clients do not read. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::server

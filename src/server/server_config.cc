@@ -1,0 +1,91 @@
+#include "server/server_config.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "absl/strings/match.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "env/files.h"
+#include "env/host_port.h"
+#include "env/posix.h"
+
+namespace cairn::server {
+namespace {
+
+constexpr uint64_t kMaxConfigFileBytes = 1 << 20;  // a hundred times what anyone writes
+
+std::string VariableName(std::string_view key) {
+  std::string name = base::StrCat("CAIRN_", key);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return name;
+}
+
+std::string FlagName(std::string_view key) {
+  std::string name = base::StrCat("--", key);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+bool IsLoopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace
+
+absl::Status SetConfigValue(ServerConfig& config, std::string_view name, std::string_view text,
+                            std::string_view where) {
+  const ConfigKey* key = FindConfigKey(name);
+  if (key == nullptr)
+    return absl::InvalidArgumentError(base::StrCat(where, ": there is no such key"));
+  absl::Status set = key->set(config, text);
+  if (set.ok()) return set;
+  return absl::InvalidArgumentError(base::StrCat(where, ": ", base::StdView(set.message())));
+}
+
+absl::StatusOr<ServerConfig> LoadConfig(const ConfigSources& sources) {
+  ServerConfig config;
+  if (sources.config_file.has_value()) {
+    const auto fs = env::NewPosixFileSystem();
+    CAIRN_ASSIGN_OR_RETURN(const std::string text,
+                           env::ReadFile(*fs, *sources.config_file, kMaxConfigFileBytes));
+    CAIRN_RETURN_IF_ERROR(ApplyConfigText(config, text, *sources.config_file));
+  }
+  if (sources.environment) {
+    for (const ConfigKey& key : ConfigKeys()) {
+      const std::string variable = VariableName(key.name);
+      const char* text = sources.environment(variable.c_str());
+      if (text != nullptr) CAIRN_RETURN_IF_ERROR(SetConfigValue(config, key.name, text, variable));
+    }
+  }
+  for (const auto& [key, text] : sources.flags) {
+    CAIRN_RETURN_IF_ERROR(SetConfigValue(config, key, text, FlagName(key)));
+  }
+  return config;
+}
+
+absl::Status ValidateConfig(const ServerConfig& config) {
+  if (config.data_dir.empty()) return absl::InvalidArgumentError("--data-dir is empty");
+  const auto bind = env::ParseHostPort(config.bind_addr);
+  if (!bind.ok()) {
+    return absl::InvalidArgumentError(
+        base::StrCat("--bind-addr: ", base::StdView(bind.status().message())));
+  }
+  if (!config.insecure && !IsLoopback(bind->host)) {
+    return absl::FailedPreconditionError(base::StrCat(
+        "--bind-addr ", config.bind_addr,
+        " is reachable from other machines, and connections are not encrypted: bind to "
+        "127.0.0.1, or add --insecure if the network is trusted"));
+  }
+  if (!config.start_join_addrs.empty()) {
+    return absl::UnimplementedError("--start-join-addrs: this version runs single nodes only");
+  }
+  if (absl::Status topics = broker::ValidateTopicSettings(config.default_settings); !topics.ok()) {
+    return absl::InvalidArgumentError(
+        base::StrCat("defaults for topics: ", base::StdView(topics.message())));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cairn::server

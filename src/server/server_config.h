@@ -1,0 +1,90 @@
+// ServerConfig: everything a server can be told, and where the values come from: command line flags
+// over CAIRN_* environment variables over the YAML file over the defaults below.
+//
+// One table (ConfigKeys) describes every key; flags, variables, file and help all follow from it. A
+// key is written data_dir or data-dir in the file, CAIRN_DATA_DIR in the environment, --data-dir on
+// the command line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/topic.h"
+#include "server/logger.h"
+
+namespace cairn::server {
+
+struct ServerConfig {
+  std::string data_dir = "cairn-data";
+  std::string node_name;  // "" means the machine's host name
+  std::string bind_addr = "127.0.0.1:8401";
+  uint16_t rpc_port = 8400;  // on the host of bind_addr; 0 takes a free port
+  std::vector<std::string> start_join_addrs;
+  bool bootstrap = false;
+  bool insecure = false;  // listen beyond loopback without TLS
+
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kAuto;
+
+  uint32_t shards = 0;  // 0 means one per hardware thread
+  uint64_t tail_cache_bytes = 64 << 20;
+  uint64_t max_inflight_bytes = 256 << 20;
+  int64_t retention_interval_ms = 30'000;
+  int32_t default_partitions = 1;
+  broker::TopicSettings default_settings;
+};
+
+struct ConfigKey {
+  std::string_view name;        // "data_dir"
+  std::string_view value_name;  // "DIR"; "" for a switch, whose values are true and false
+  std::string_view help;        // a sentence without its period
+  // Sets the key from text. Errors: INVALID_ARGUMENT that says what the text should be (not where
+  // it stands).
+  absl::Status (*set)(ServerConfig& config, std::string_view text);
+  // The value as text that `set` would take.
+  std::string (*show)(const ServerConfig& config);
+
+  bool is_switch() const { return value_name.empty(); }
+};
+
+// In the order of the help.
+std::span<const ConfigKey> ConfigKeys();
+
+// The key called `name`, whose '-' and '_' count as the same; nullptr when there is none.
+const ConfigKey* FindConfigKey(std::string_view name);
+
+// Sets `name` from `text`. `where` stands in front of an error: "--rpc-port", "CAIRN_RPC_PORT",
+// "a.yaml:3: rpc_port".
+absl::Status SetConfigValue(ServerConfig& config, std::string_view name, std::string_view text,
+                            std::string_view where);
+
+// Reads YAML: one mapping of keys to scalars, or to a sequence where a key takes a list. `file`
+// names it in errors. Errors: INVALID_ARGUMENT with file and line: syntax, an unknown key (with the
+// nearest known one), a key twice, a wrong value.
+absl::Status ApplyConfigText(ServerConfig& config, std::string_view yaml, std::string_view file);
+
+struct ConfigSources {
+  std::optional<std::string> config_file;
+  // Looks up an environment variable; nullptr where there is none. Usually std::getenv.
+  std::function<const char*(const char*)> environment;
+  std::vector<std::pair<std::string, std::string>> flags;  // key and text; the last of a key counts
+};
+
+// The configuration of all sources together. Errors: those of ApplyConfigText and SetConfigValue;
+// of reading the file, naming it.
+absl::StatusOr<ServerConfig> LoadConfig(const ConfigSources& sources);
+
+// What a server would refuse, before it touches anything. Errors: INVALID_ARGUMENT for values that
+// do not fit together; UNIMPLEMENTED for joining a cluster; FAILED_PRECONDITION for an address
+// beyond loopback without `insecure`.
+absl::Status ValidateConfig(const ServerConfig& config);
+
+}  // namespace cairn::server
