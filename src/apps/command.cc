@@ -12,8 +12,6 @@ namespace {
 
 // What to do about an error, for those where it is not plain from the message.
 std::string HintFor(const absl::Status& status, const std::string& reason) {
-  if (reason == "UNKNOWN_TOPIC")
-    return "create it with `cairn topic create NAME`, or see `cairn topic list`";
   if (reason == "OFFSET_OUT_OF_RANGE")
     return "use --from earliest, or an offset in the range above";
   if (reason == "DISK_FULL")
@@ -112,6 +110,7 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   app->footer(
       "Exit codes: 0 done, 1 failed, 2 wrong usage. Logs and progress go to stderr.\n"
       "Each command has its own --help.");
+  AddServerCommand(*app, chosen);
   AddProduceCommand(*app, chosen);
   AddConsumeCommand(*app, chosen);
   AddTopicCommand(*app, chosen);
