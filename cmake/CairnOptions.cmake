@@ -24,6 +24,8 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-align -Wunused
                     -Woverloaded-virtual -Wimplicit-fallthrough -fno-omit-frame-pointer)
+# Designated initialisers that leave members to their defaults are the way options are written here.
+add_compile_options(-Wno-missing-field-initializers)
 if(CAIRN_WERROR)
   add_compile_options(-Werror)
 endif()

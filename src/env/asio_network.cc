@@ -228,8 +228,8 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioListen(asio::io_context& io,
   }
   std::vector<tcp::endpoint> endpoints(found.begin(), found.end());
   // A name with both kinds of address (localhost) means IPv4, which is what clients try by default.
-  std::ranges::stable_partition(endpoints,
-                                [](const tcp::endpoint& e) { return e.address().is_v4(); });
+  std::stable_partition(endpoints.begin(), endpoints.end(),
+                        [](const tcp::endpoint& e) { return e.address().is_v4(); });
   absl::Status first =
       absl::InvalidArgumentError(base::StrCat("listen on ", address, ": the name has no address"));
   bool tried = false;

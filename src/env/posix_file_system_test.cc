@@ -4,11 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "env/files.h"
@@ -19,17 +17,10 @@
 namespace cairn::env {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class PosixFileSystemTest : public testing::Test {
  protected:
-  std::vector<std::string> Names(const std::string& directory) {
-    std::vector<std::string> names;
-    const std::vector<DirectoryEntry> entries = fs_->List(directory).value();
-    for (const DirectoryEntry& entry : entries) names.push_back(entry.name);
-    return names;
-  }
   void Create(const std::string& name) {
     ASSERT_TRUE(fs_->Open(directory_.Join(name), OpenMode::kCreate).ok());
   }
@@ -37,67 +28,6 @@ class PosixFileSystemTest : public testing::Test {
   const TemporaryDirectory directory_;
   const std::unique_ptr<FileSystem> fs_ = NewPosixFileSystem();
 };
-
-TEST_F(PosixFileSystemTest, OpenModesDifferInWhatTheyExpect) {
-  const std::string path = directory_.Join("f");
-  EXPECT_TRUE(absl::IsNotFound(fs_->Open(path, OpenMode::kReadOnly).status()));
-  EXPECT_TRUE(absl::IsNotFound(fs_->Open(path, OpenMode::kReadWrite).status()));
-  EXPECT_TRUE(fs_->Open(path, OpenMode::kCreate).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(fs_->Open(path, OpenMode::kCreate).status()));
-  EXPECT_TRUE(fs_->Open(path, OpenMode::kReadWrite).ok());
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(fs_->Open(directory_.path(), OpenMode::kReadWrite).status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(fs_->Open(path + "/below", OpenMode::kReadOnly).status()));
-}
-
-TEST_F(PosixFileSystemTest, ListsEntriesSortedByName) {
-  Create("b");
-  Create("a");
-  ASSERT_TRUE(fs_->CreateDir(directory_.Join("c")).ok());
-  EXPECT_THAT(Names(directory_.path()), ElementsAre("a", "b", "c"));
-  EXPECT_TRUE(fs_->List(directory_.path()).value()[2].is_directory);
-  EXPECT_FALSE(fs_->List(directory_.path()).value()[0].is_directory);
-  EXPECT_TRUE(absl::IsNotFound(fs_->List(directory_.Join("none")).status()));
-}
-
-TEST_F(PosixFileSystemTest, StatTellsFilesFromDirectories) {
-  Create("f");
-  EXPECT_FALSE(fs_->Stat(directory_.Join("f")).value().is_directory);
-  EXPECT_TRUE(fs_->Stat(directory_.path()).value().is_directory);
-  EXPECT_EQ(fs_->Stat(directory_.path()).value().size_bytes, 0u);
-  EXPECT_TRUE(absl::IsNotFound(fs_->Stat(directory_.Join("none")).status()));
-}
-
-TEST_F(PosixFileSystemTest, RemovesOnlyWhatTheCallIsFor) {
-  Create("f");
-  ASSERT_TRUE(fs_->CreateDir(directory_.Join("d")).ok());
-  Create("d/f");
-  EXPECT_TRUE(absl::IsAlreadyExists(fs_->CreateDir(directory_.Join("d"))));
-  EXPECT_TRUE(absl::IsFailedPrecondition(fs_->RemoveDir(directory_.Join("d"))));
-  EXPECT_TRUE(absl::IsFailedPrecondition(fs_->RemoveDir(directory_.Join("f"))));
-  EXPECT_TRUE(absl::IsFailedPrecondition(fs_->RemoveFile(directory_.Join("d"))));
-  EXPECT_TRUE(fs_->RemoveFile(directory_.Join("d/f")).ok());
-  EXPECT_TRUE(fs_->RemoveDir(directory_.Join("d")).ok());
-  EXPECT_TRUE(absl::IsNotFound(fs_->RemoveFile(directory_.Join("d/f"))));
-  EXPECT_THAT(Names(directory_.path()), ElementsAre("f"));
-}
-
-TEST_F(PosixFileSystemTest, RenameReplacesAFile) {
-  ASSERT_TRUE(ReplaceFile(*fs_, directory_.Join("a"), "new").ok());
-  ASSERT_TRUE(ReplaceFile(*fs_, directory_.Join("b"), "old").ok());
-  ASSERT_TRUE(fs_->Rename(directory_.Join("a"), directory_.Join("b")).ok());
-  EXPECT_EQ(ReadFile(*fs_, directory_.Join("b"), 10).value(), "new");
-  const absl::Status status = fs_->Rename(directory_.Join("a"), directory_.Join("b"));
-  EXPECT_TRUE(absl::IsNotFound(status));
-  EXPECT_THAT(status.message(), HasSubstr(directory_.Join("a")));
-}
-
-TEST_F(PosixFileSystemTest, SyncsDirectoriesOnly) {
-  Create("f");
-  EXPECT_TRUE(fs_->SyncDir(directory_.path()).ok());
-  EXPECT_TRUE(absl::IsFailedPrecondition(fs_->SyncDir(directory_.Join("f"))));
-  EXPECT_TRUE(absl::IsNotFound(fs_->SyncDir(directory_.Join("none"))));
-}
 
 TEST_F(PosixFileSystemTest, LockNamesItsHolderAndEndsWithTheObject) {
   const std::string path = directory_.Join("LOCK");
@@ -131,11 +61,6 @@ TEST_F(PosixFileSystemTest, LockOfAKilledProcessIsFree) {
   EXPECT_TRUE(fs_->Lock(path).ok());
   ::close(ready[0]);
   ::close(ready[1]);
-}
-
-TEST_F(PosixFileSystemTest, KnowsTheFreeSpace) {
-  EXPECT_GT(fs_->FreeBytes(directory_.path()).value(), 0u);
-  EXPECT_TRUE(absl::IsNotFound(fs_->FreeBytes(directory_.Join("none")).status()));
 }
 
 TEST_F(PosixFileSystemTest, RunningOutOfDescriptorsIsResourceExhausted) {

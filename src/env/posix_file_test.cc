@@ -26,78 +26,11 @@ class PosixFileTest : public testing::Test {
 
   std::string Path() const { return directory_.Join("file"); }
   std::string Content() { return ReadFile(*fs_, Path(), 1 << 30).value(); }
-  absl::Status Write(uint64_t position, std::string_view text) {
-    const std::array<std::string_view, 1> buffers = {text};
-    return file_->WriteAt(position, buffers);
-  }
 
   const TemporaryDirectory directory_;
   const std::unique_ptr<FileSystem> fs_ = NewPosixFileSystem();
   std::unique_ptr<File> file_;
 };
-
-TEST_F(PosixFileTest, WritesBuffersOneBehindTheOther) {
-  const std::vector<std::string_view> buffers = {"ab", "", "cde", "f"};
-  ASSERT_TRUE(file_->WriteAt(2, buffers).ok());
-  EXPECT_EQ(Content(), std::string("\0\0abcdef", 8));
-}
-
-TEST_F(PosixFileTest, WritesMoreBuffersThanOneCallTakes) {
-  std::vector<std::string> texts;
-  std::string expected;
-  for (int i = 0; i < 5000; ++i) {
-    texts.push_back(std::to_string(i) + ",");
-    expected += texts.back();
-  }
-  const std::vector<std::string_view> buffers(texts.begin(), texts.end());
-  ASSERT_TRUE(file_->WriteAt(0, buffers).ok());
-  EXPECT_EQ(Content(), expected);
-}
-
-TEST_F(PosixFileTest, ReadsFewerBytesOnlyAtTheEnd) {
-  ASSERT_TRUE(Write(0, "0123456789").ok());
-  std::array<char, 6> into;
-  EXPECT_EQ(file_->ReadAt(2, into).value(), 6u);
-  EXPECT_EQ(std::string(into.data(), 6), "234567");
-  EXPECT_EQ(file_->ReadAt(7, into).value(), 3u);
-  EXPECT_EQ(file_->ReadAt(10, into).value(), 0u);
-  EXPECT_EQ(file_->ReadAt(1000, into).value(), 0u);
-}
-
-TEST_F(PosixFileTest, TruncateCutsAndExtendsWithZeros) {
-  ASSERT_TRUE(Write(0, "abcdef").ok());
-  ASSERT_TRUE(file_->Truncate(3).ok());
-  ASSERT_TRUE(file_->Truncate(5).ok());
-  EXPECT_EQ(Content(), std::string("abc\0\0", 5));
-  EXPECT_EQ(file_->Size().value(), 5u);
-}
-
-TEST_F(PosixFileTest, AllocateExtendsButNeverShrinks) {
-  ASSERT_TRUE(Write(0, "abc").ok());
-  ASSERT_TRUE(file_->Allocate(0).ok());
-  ASSERT_TRUE(file_->Allocate(8192).ok());
-  EXPECT_EQ(file_->Size().value(), 8192u);
-  ASSERT_TRUE(file_->Allocate(10).ok());
-  EXPECT_EQ(file_->Size().value(), 8192u);
-  EXPECT_EQ(Content().substr(0, 4), std::string("abc\0", 4));
-}
-
-TEST_F(PosixFileTest, MappingIsSharedWithTheFileAndOutlivesIt) {
-  ASSERT_TRUE(file_->Truncate(4096).ok());
-  std::unique_ptr<Mapping> mapping = file_->Map(4096).value();
-  file_.reset();
-  mapping->bytes()[7] = 'x';
-  EXPECT_TRUE(mapping->Sync().ok());
-  EXPECT_EQ(Content()[7], 'x');
-}
-
-TEST_F(PosixFileTest, RefusesToMapWhatIsNotThere) {
-  ASSERT_TRUE(Write(0, "abc").ok());
-  EXPECT_EQ(file_->Map(4).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(file_->Map(0).status().code(), absl::StatusCode::kInvalidArgument);
-  const auto read_only = fs_->Open(Path(), OpenMode::kReadOnly).value();
-  EXPECT_EQ(read_only->Map(3).status().code(), absl::StatusCode::kPermissionDenied);
-}
 
 TEST_F(PosixFileTest, ReportsAFullDevice) {
   const auto full = fs_->Open("/dev/full", OpenMode::kReadWrite).value();
@@ -105,12 +38,6 @@ TEST_F(PosixFileTest, ReportsAFullDevice) {
   const absl::Status status = full->WriteAt(0, buffers);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("write /dev/full"), std::string::npos) << status;
-}
-
-TEST_F(PosixFileTest, WritingThroughAReadOnlyFileIsAnError) {
-  const auto read_only = fs_->Open(Path(), OpenMode::kReadOnly).value();
-  const std::array<std::string_view, 1> buffers = {"x"};
-  EXPECT_EQ(read_only->WriteAt(0, buffers).code(), absl::StatusCode::kInternal);
 }
 
 // RLIMIT_FSIZE is the one way to make Linux write a part of a buffer to a regular file: the first

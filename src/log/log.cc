@@ -73,16 +73,27 @@ void Log::SetLimits(uint64_t segment_bytes, int64_t segment_ms) {
 
 bool Log::NeedsRoll(uint64_t more_bytes) const {
   const uint64_t size = active_->size_bytes();
+  if (active_->damaged_tail()) return true;
   if (size == kStoreHeaderBytes) return false;
-  if (active_->damaged_tail() || size + more_bytes > options_.segment_bytes) return true;
+  if (size + more_bytes > options_.segment_bytes) return true;
   // A clock that stepped back gives a negative age, which is not old.
   return clock_.WallMs() - active_->header().created_ms >= options_.segment_ms;
 }
 
 absl::Status Log::AppendSegment(Offset base_offset, Index base_index, Term base_term) {
-  CAIRN_ASSIGN_OR_RETURN(
-      auto segment,
-      Segment::Create(fs_, options_.directory, HeaderFor(base_offset, base_index, base_term)));
+  auto created =
+      Segment::Create(fs_, options_.directory, HeaderFor(base_offset, base_index, base_term));
+  if (!created.ok()) {
+    // Half a segment must not come back: entries that the one before gets instead would be taken
+    // for damage.
+    if (!absl::IsAlreadyExists(created.status())) {
+      absl::Status removed = RemoveSegmentFiles(base_offset);
+      if (removed.ok()) removed = fs_.SyncDir(options_.directory);
+      if (!removed.ok()) failed_ = true;
+    }
+    return created.status();
+  }
+  std::shared_ptr<Segment> segment = *std::move(created);
   Segments list = segments();
   list.push_back(segment);
   active_ = std::move(segment);
@@ -186,7 +197,8 @@ void SyncLogs(env::FileSystem& fs, std::span<Log* const> logs, std::span<absl::S
 // ---- truncate, delete, reset, close ----
 
 absl::Status Log::RemoveSegmentFiles(Offset base) {
-  for (const std::string& name : {StoreFileName(base), IndexFileName(base)}) {
+  // The index first: it is nothing without its store, and must not be found beside another one.
+  for (const std::string& name : {IndexFileName(base), StoreFileName(base)}) {
     const absl::Status removed = fs_.RemoveFile(env::JoinPath(options_.directory, name));
     if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   }
@@ -297,9 +309,10 @@ absl::Status Log::Reset(LogStart start) {
 absl::Status Log::Close() {
   if (failed_) return absl::FailedPreconditionError("the log failed; open it again");
   if (closed_ || active_->damaged_tail()) return absl::OkStatus();
-  CAIRN_RETURN_IF_ERROR(active_->Close(/*sealed=*/false));
-  closed_ = true;
-  return absl::OkStatus();
+  const absl::Status closed = active_->Close(/*sealed=*/false);
+  failed_ = !closed.ok();
+  closed_ = closed.ok();
+  return closed;
 }
 
 }  // namespace cairn::log

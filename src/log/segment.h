@@ -37,7 +37,9 @@ inline constexpr uint32_t kIndexIntervalBytes = 4096;
 
 class Segment {
  public:
-  // Creates both files; their names and the header block are durable on return. Blocking.
+  // Creates both files; their names and the header block are durable on return. Blocking. On an
+  // error the caller removes what was made, but for ALREADY_EXISTS: the store file is then
+  // somebody's.
   static absl::StatusOr<std::shared_ptr<Segment>> Create(env::FileSystem& fs,
                                                          const std::string& directory,
                                                          const StoreHeader& header);

@@ -130,10 +130,12 @@ void Segment::ReachNext(const OpenOptions::End& next, RecoveryReport& report) {
 }
 
 absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& report) {
-  if (index_->close_mark()) index_->ClearCloseMark();
   const auto mark = index_->durable_mark();
 
-  // Start at the last index entry that the store confirms.
+  // Start at the last index entry that the store confirms and that lies within what was durable:
+  // before an entry that was not, others may be missing. `proof` is the largest "this much is
+  // durable" found so far.
+  uint64_t proof = mark ? mark->store_bytes : 0;
   uint32_t keep = index_->entry_count();
   uint64_t position = kStoreHeaderBytes;
   Offset next_offset = base_offset();
@@ -149,6 +151,8 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     if (!header.ok() || header->index != entry->index || header->base_offset != entry->offset) {
       continue;
     }
+    proof = std::max<uint64_t>(proof, header->durable_bytes);
+    if (entry->position > proof) continue;
     position = entry->position;
     next_offset = entry->offset;
     next_index = entry->index;
@@ -168,10 +172,9 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
   end_offset_ = next_offset.value();
   end_index_ = next_index.value();
 
-  // Walk to the end. `proof` is the largest "this much is durable" that an intact entry carries.
+  // Walk to the end.
   std::vector<std::pair<EntryHeader, uint64_t>> entries;
   std::vector<Damage> damages;
-  uint64_t proof = mark ? mark->store_bytes : 0;
   bool open_damage = false;
   StoreScanner scanner(*store_, header_, position, file_size);
   report.scanned_bytes += file_size - std::min(position, file_size);
@@ -257,16 +260,24 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     report.torn_bytes += file_size - end;
     report.notes.push_back(base::StrCat(path_, ": cut a torn tail of ", file_size - end,
                                         " bytes at ", end, " (never acknowledged)"));
-    CAIRN_RETURN_IF_ERROR(store_->Truncate(end));
   }
   size_ = end;
   if (is_last && !damaged_tail_) {
+    // Cut also when there is nothing to cut, by way of another length: a cut whose sync failed in
+    // an earlier life looks done and is not, and what it left would come back behind later entries.
+    CAIRN_RETURN_IF_ERROR(store_->Truncate(end + 1));
+    CAIRN_RETURN_IF_ERROR(store_->Truncate(end));
+    // The header block too, unless something proves that a sync covered it.
     CAIRN_RETURN_IF_ERROR(
-        RewriteTail(std::min(std::max(durable_limit, kStoreHeaderBytes), end), end));
+        RewriteTail(durable_limit > kStoreHeaderBytes ? std::min(durable_limit, end) : 0, end));
     CAIRN_RETURN_IF_ERROR(store_->Sync());
     MarkDurable();
   }
   durable_ = end;
+  // A close mark that does not fit, or that an earlier life failed to take away, must not fit one
+  // day.
+  index_->ClearCloseMark();
+  CAIRN_RETURN_IF_ERROR(index_->Sync());
   report.damages.insert(report.damages.end(), damages.begin(), damages.end());
   return absl::OkStatus();
 }

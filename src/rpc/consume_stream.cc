@@ -225,10 +225,11 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         outgoing_ = std::move(ready_.front());
         ready_.pop_front();
         writing_ = true;
-        metadata_sent_ = true;
         ++responses_;
         work.write = true;
-        work.more_follows = !ready_.empty();
+        // The response that carries the initial metadata must not be held back: gRPC 1.51 does not
+        // start the metadata's write under a buffer hint, and the pair would wait for the next ping.
+        work.more_follows = std::exchange(metadata_sent_, true) && !ready_.empty();
       } else if (end_status_.has_value()) {
         FinishWith(*end_status_, work);
         return work;
