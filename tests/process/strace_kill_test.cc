@@ -41,11 +41,11 @@ void RunScript(ServerProcess& server, Acknowledgements& acknowledged, uint64_t& 
       *client, {.topic = "t", .linger_ms = 0, .batch_bytes = 20'000, .delivery_timeout_ms = 500});
   if (!producer.ok()) return;
   const std::string padding(10'000, ' ');
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const std::string value = std::to_string(number) + padding;
     if (!(*producer)->Produce({.value = value}, acknowledged.For(number)).ok()) return;
     ++number;
-    if (i % 3 == 2 && !(*producer)->Flush().ok()) return;
+    if (!(*producer)->Flush().ok()) return;
   }
 }
 
@@ -79,6 +79,7 @@ TEST(StraceKillTest, KeepsWhatWasAcknowledgedAtEveryWriteClassCall) {
       server.Signal(SIGTERM);
       ASSERT_EQ(server.Wait(), 0) << call << " " << nth << "\n" << server.log();
       if (!reached) break;
+      std::cout << "killed at " << call << " " << nth << "\n";
     }
   }
   std::cout << "killed at " << killed << " calls, " << acknowledged.count()
