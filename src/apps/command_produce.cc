@@ -129,6 +129,7 @@ absl::StatusOr<ProducerOptions> MakeOptions(const Flags& flags, Tally& tally) {
       .linger_ms = flags.linger_ms,
       .batch_bytes = flags.batch_bytes,
       .idempotent = !flags.no_idempotence,
+      .delivery_timeout_ms = static_cast<int64_t>(flags.client.timeout_s * 1000),
       .on_batch = [&tally](const BatchDelivery& batch) { tally.Note(batch); },
   };
 }

@@ -40,7 +40,13 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(env::FileSyst
           "\" but no ", kIdentityFile, "); give an empty or new directory"));
     }
   }
-  CAIRN_ASSIGN_OR_RETURN(directory->lock_, fs.Lock(env::JoinPath(path, "LOCK")));
+  auto file_lock = fs.Lock(env::JoinPath(path, "LOCK"));
+  if (absl::IsFailedPrecondition(file_lock.status())) {
+    return absl::FailedPreconditionError(base::StrCat(
+        "the data directory ", path, " is in use (", base::StdView(file_lock.status().message()),
+        "); stop that process or give another --data-dir"));
+  }
+  CAIRN_ASSIGN_OR_RETURN(directory->lock_, std::move(file_lock));
   CAIRN_RETURN_IF_ERROR(directory->LoadIdentity(random));
   CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory->topics_path()));
 

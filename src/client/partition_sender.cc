@@ -153,6 +153,7 @@ SteadyTime PartitionSender::Tick(SteadyTime now) {
     if (oldest != nullptr && DeliveryDeadline(*oldest) <= now) {
       if (stream_ != nullptr && sent_ > 0) {
         if (!broken_) stream_->Cancel();  // OnClosed fails what has expired
+        expiring_ = true;
         next = std::min(next, now + kExpiryRecheck);
       } else {
         if (open_ != nullptr) SealLocked();
@@ -254,14 +255,16 @@ void PartitionSender::OnClosed(absl::Status status) {
     Requeue();
     draining_ = false;
     if (!queue_.empty()) {
-      last_error_ = context_->client->impl().Translate(std::move(status));
-      if (IsTransientForStream(last_error_)) {
+      // What our own cancelling says is no reason for anything.
+      if (!expiring_) last_error_ = context_->client->impl().Translate(std::move(status));
+      if (expiring_ || IsTransientForStream(last_error_)) {
         FailExpired(Now());
         PauseLocked();
       } else {
         FailAll(last_error_);
       }
     }
+    expiring_ = false;
   }
   DeliverOver();
   context_->NotifySettled();
@@ -294,6 +297,7 @@ PartitionSender::BatchPtr PartitionSender::NextToWrite() {
   }
   BatchPtr batch = queue_[sent_++];
   ++batch->tries;
+  batch->refusal = absl::OkStatus();
   if (identity_ && batch->base_sequence < 0) {
     batch->base_sequence = next_sequence_;
     next_sequence_ = static_cast<int32_t>(
@@ -333,6 +337,7 @@ void PartitionSender::Refuse(const absl::Status& status) {
   if (IsTransient(status)) {
     last_error_ = status;
     draining_ = true;
+    batch->refusal = status;
     retry_.push_back(std::move(batch));
     return;
   }
@@ -390,11 +395,15 @@ void PartitionSender::FailExpired(SteadyTime now) {
     BatchPtr batch = std::move(queue_.front());
     queue_.pop_front();
     hole = hole || batch->base_sequence >= 0;
-    Over(std::move(batch),
-         absl::DeadlineExceededError(base::StrCat(
-             "not acknowledged within ", context_->options.delivery_timeout_ms,
-             " ms; the records may be stored or not. Last error: ", last_error_.ToString())),
-         0);
+    // Refused by the broker until now: say why, and that it is not stored. Else nobody knows.
+    absl::Status why = batch->refusal;
+    if (why.ok()) {
+      why = absl::DeadlineExceededError(
+          base::StrCat("not acknowledged within ", context_->options.delivery_timeout_ms,
+                       " ms; the records may be stored or not. Last error: ",
+                       last_error_.ok() ? "none" : base::StdView(last_error_.message())));
+    }
+    Over(std::move(batch), std::move(why), 0);
   }
   if (hole) NewEpoch();
 }

@@ -149,6 +149,7 @@ class PartitionSender final : public ProduceStream::Handler,
   ProduceStream* stream_ CAIRN_GUARDED_BY(mutex_) = nullptr;
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the stream takes no writes any more
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool expiring_ CAIRN_GUARDED_BY(mutex_) = false;  // we cancel the stream to fail what is overdue
   bool finishing_ CAIRN_GUARDED_BY(mutex_) = false;
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;  // half-closed
   BatchPtr writing_ CAIRN_GUARDED_BY(mutex_);       // kept until gRPC lets go of its request

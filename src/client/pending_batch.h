@@ -49,6 +49,7 @@ class PendingBatch {
 
   // What PartitionSender knows about it.
   size_t budget_bytes = 0;     // taken from the BufferBudget
+  absl::Status refusal;        // the last try's, when it was certainly not stored; else OK
   int tries = 0;               // how often it was sent
   int32_t base_sequence = -1;  // -1 until it is first sent
   absl::Status outcome;        // set with base_offset when it is over
