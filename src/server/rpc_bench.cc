@@ -260,6 +260,65 @@ Outcome ConsumeLoad(Log::Stub& stub, ConsumeRequest request) {
   return outcome;
 }
 
+// The floor: a server whose methods answer at once, with gRPC's callback API and nothing else.
+class BareStream final : public grpc::ServerBidiReactor<ProduceRequest, ProduceResponse> {
+ public:
+  BareStream() { StartRead(&request_); }
+  void OnReadDone(bool ok) override {
+    const std::lock_guard lock(mutex_);
+    if (ok) {
+      ++unanswered_;
+      StartRead(&request_);
+    } else {
+      ended_ = true;
+    }
+    Advance();
+  }
+  void OnWriteDone(bool) override {
+    const std::lock_guard lock(mutex_);
+    writing_ = false;
+    written_ = true;
+    Advance();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Advance() {
+    if (writing_) return;
+    if (unanswered_ > 0) {
+      --unanswered_;
+      writing_ = true;
+      grpc::WriteOptions options;
+      if (written_ && unanswered_ > 0) options.set_buffer_hint();
+      StartWrite(&response_, options);
+    } else if (ended_) {
+      Finish(grpc::Status::OK);
+    }
+  }
+
+  std::mutex mutex_;
+  ProduceRequest request_;
+  ProduceResponse response_;
+  uint64_t unanswered_ = 0;
+  bool writing_ = false;
+  bool written_ = false;
+  bool ended_ = false;
+};
+
+class BareService final : public Log::CallbackService {
+ public:
+  grpc::ServerUnaryReactor* Produce(grpc::CallbackServerContext* call, const ProduceRequest*,
+                                    ProduceResponse*) override {
+    auto* reactor = call->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+  grpc::ServerBidiReactor<ProduceRequest, ProduceResponse>* ProduceStream(
+      grpc::CallbackServerContext*) override {
+    return new BareStream;
+  }
+};
+
 ProduceRequest SingleRecord() {
   ProduceRequest request;
   request.mutable_record()->set_value(std::string(kValueBytes, 'x'));
@@ -280,13 +339,38 @@ ProduceRequest ReadyBatch(int records) {
   return request;
 }
 
-void RunCases(const std::string& address) {
+std::unique_ptr<Log::Stub> Connect(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  const auto channel =
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  const auto stub = Log::NewStub(channel);
+  return Log::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
 
+void RunProduceCases(const std::string& who, Log::Stub& stub) {
+  for (const int in_flight : {1, 64}) {
+    Report(who + " produce unary 100 B x" + std::to_string(in_flight), [&] {
+      return UnaryLoad<ProduceRequest, ProduceResponse>(
+                 [&](auto* c, auto* q, auto* a, auto done) {
+                   stub.async()->Produce(c, q, a, done);
+                 },
+                 SingleRecord())
+          .Run(in_flight);
+    });
+  }
+  for (const size_t in_flight : {size_t{1}, size_t{64}, size_t{512}}) {
+    Report(who + " produce stream 100 B x" + std::to_string(in_flight),
+           [&] { return StreamLoad(stub, SingleRecord(), in_flight, 1).Wait(); });
+  }
+  Report(who + " produce stream 1000 x 100 B x8",
+         [&] { return StreamLoad(stub, ReadyBatch(kBatchRecords), 8, kBatchRecords).Wait(); });
+  Report(who + " produce stream 8000 x 100 B x4", [&] {
+    return StreamLoad(stub, ReadyBatch(8 * kBatchRecords), 4, 8 * kBatchRecords).Wait();
+  });
+}
+
+void RunCases(const std::string& address, const std::string& bare_address) {
+  const auto stub = Connect(address);
+  const auto bare = Connect(bare_address);
   for (const int in_flight : {1, 64}) {
     const std::string suffix = " x" + std::to_string(in_flight);
     Report("empty unary (GetServers)" + suffix, [&] {
@@ -297,21 +381,9 @@ void RunCases(const std::string& address) {
                  {})
           .Run(in_flight);
     });
-    Report("produce unary 100 B" + suffix, [&] {
-      return UnaryLoad<ProduceRequest, ProduceResponse>(
-                 [&](auto* c, auto* q, auto* a, auto done) {
-                   stub->async()->Produce(c, q, a, done);
-                 },
-                 SingleRecord())
-          .Run(in_flight);
-    });
   }
-  for (const size_t in_flight : {size_t{1}, size_t{64}, size_t{512}}) {
-    Report("produce stream 100 B x" + std::to_string(in_flight),
-           [&] { return StreamLoad(*stub, SingleRecord(), in_flight, 1).Wait(); });
-  }
-  Report("produce stream 1000 x 100 B x8",
-         [&] { return StreamLoad(*stub, ReadyBatch(kBatchRecords), 8, kBatchRecords).Wait(); });
+  RunProduceCases("bare", *bare);
+  RunProduceCases("cairn", *stub);
 
   if (std::string("consume").find(g_only.substr(0, 7)) == std::string::npos && !g_only.empty())
     return;
@@ -364,7 +436,14 @@ void Serve(const std::string& data_dir, int to_parent) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
     _exit(1);
   }
-  const std::string line = (*server)->address() + "\n";
+  grpc::ServerBuilder builder;
+  BareService bare;
+  int bare_port = 0;
+  builder.SetMaxReceiveMessageSize(-1);
+  builder.RegisterService(&bare);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &bare_port);
+  const auto bare_server = builder.BuildAndStart();
+  const std::string line = (*server)->address() + " 127.0.0.1:" + std::to_string(bare_port) + "\n";
   if (write(to_parent, line.data(), line.size()) < 0) _exit(1);
   pause();
 }
@@ -388,7 +467,8 @@ int Main(int argc, char** argv) {
   if (read(channel[0], address, sizeof(address) - 1) <= 0) return 1;
   std::string text(address);
   text.pop_back();
-  RunCases(text);
+  const size_t space = text.find(' ');
+  RunCases(text.substr(0, space), text.substr(space + 1));
   kill(g_server, SIGKILL);
   waitpid(g_server, nullptr, 0);
   return 0;
