@@ -197,7 +197,8 @@ void SyncLogs(env::FileSystem& fs, std::span<Log* const> logs, std::span<absl::S
 // ---- truncate, delete, reset, close ----
 
 absl::Status Log::RemoveSegmentFiles(Offset base) {
-  for (const std::string& name : {StoreFileName(base), IndexFileName(base)}) {
+  // The index first: it is nothing without its store, and must not be found beside another one.
+  for (const std::string& name : {IndexFileName(base), StoreFileName(base)}) {
     const absl::Status removed = fs_.RemoveFile(env::JoinPath(options_.directory, name));
     if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   }

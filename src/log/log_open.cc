@@ -68,7 +68,9 @@ absl::Status Log::RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& re
         base::StrCat("removed ", options_.directory, "/", StoreFileName(base), ": ", why));
     return RemoveSegmentFiles(base);
   };
-  for (size_t i = 0; i < bases.size(); ++i) {
+  // From the last to the first: a segment goes only when the one behind it is a real one.
+  bool next_is_whole = false;
+  for (size_t i = bases.size(); i-- > 0;) {
     CAIRN_ASSIGN_OR_RETURN(const auto file,
                            fs_.Open(env::JoinPath(options_.directory, StoreFileName(bases[i])),
                                     env::OpenMode::kReadOnly));
@@ -78,10 +80,11 @@ absl::Status Log::RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& re
     if (header.ok() && header->topic_id == options_.topic_id &&
         header->generation < start_.generation) {
       CAIRN_RETURN_IF_ERROR(remove(bases[i], "it is from before the log was reset"));
-    } else if (i + 1 < bases.size() && bases[i + 1] <= start_.offset) {
+    } else if (next_is_whole && kept.front() <= start_.offset) {
       CAIRN_RETURN_IF_ERROR(remove(bases[i], "the log starts behind it"));
     } else {
-      kept.push_back(bases[i]);
+      kept.insert(kept.begin(), bases[i]);
+      next_is_whole = header.ok();
     }
   }
   if (removed) CAIRN_RETURN_IF_ERROR(fs_.SyncDir(options_.directory));

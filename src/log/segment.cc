@@ -45,15 +45,21 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(env::FileSystem& fs,
                                                          const std::string& directory,
                                                          const StoreHeader& header) {
   const std::string path = env::JoinPath(directory, StoreFileName(header.base_offset));
+  const std::string index_path = env::JoinPath(directory, IndexFileName(header.base_offset));
+  // An index that outlived its store must be gone for good before there is a store that it might be
+  // taken to belong to.
+  if (const absl::Status removed = fs.RemoveFile(index_path); removed.ok()) {
+    CAIRN_RETURN_IF_ERROR(fs.SyncDir(directory));
+  } else if (!absl::IsNotFound(removed)) {
+    return removed;
+  }
   CAIRN_ASSIGN_OR_RETURN(auto file, fs.Open(path, env::OpenMode::kCreate));
   std::shared_ptr<Segment> segment(new Segment(path, header, std::move(file)));
   const std::string block = EncodeStoreHeader(header);
   const std::string_view buffers[] = {block};
   CAIRN_RETURN_IF_ERROR(segment->store_->WriteAt(0, buffers));
   CAIRN_RETURN_IF_ERROR(segment->store_->Sync());
-  CAIRN_ASSIGN_OR_RETURN(
-      segment->index_,
-      SparseIndex::Create(fs, env::JoinPath(directory, IndexFileName(header.base_offset)), header));
+  CAIRN_ASSIGN_OR_RETURN(segment->index_, SparseIndex::Create(fs, index_path, header));
   CAIRN_RETURN_IF_ERROR(fs.SyncDir(directory));
   segment->size_ = kStoreHeaderBytes;
   segment->durable_ = kStoreHeaderBytes;

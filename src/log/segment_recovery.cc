@@ -130,7 +130,6 @@ void Segment::ReachNext(const OpenOptions::End& next, RecoveryReport& report) {
 }
 
 absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& report) {
-  if (index_->close_mark()) index_->ClearCloseMark();
   const auto mark = index_->durable_mark();
 
   // Start at the last index entry that the store confirms and that lies within what was durable:
@@ -268,12 +267,17 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     // an earlier life looks done and is not, and what it left would come back behind later entries.
     CAIRN_RETURN_IF_ERROR(store_->Truncate(end + 1));
     CAIRN_RETURN_IF_ERROR(store_->Truncate(end));
+    // The header block too, unless something proves that a sync covered it.
     CAIRN_RETURN_IF_ERROR(
-        RewriteTail(std::min(std::max(durable_limit, kStoreHeaderBytes), end), end));
+        RewriteTail(durable_limit > kStoreHeaderBytes ? std::min(durable_limit, end) : 0, end));
     CAIRN_RETURN_IF_ERROR(store_->Sync());
     MarkDurable();
   }
   durable_ = end;
+  // A close mark that does not fit, or that an earlier life failed to take away, must not fit one
+  // day.
+  index_->ClearCloseMark();
+  CAIRN_RETURN_IF_ERROR(index_->Sync());
   report.damages.insert(report.damages.end(), damages.begin(), damages.end());
   return absl::OkStatus();
 }

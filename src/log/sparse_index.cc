@@ -21,6 +21,7 @@ constexpr size_t kPageBytes = 4096;
 constexpr size_t kIdentityAt = 0;
 constexpr size_t kDurableMarkAt = 512;
 constexpr size_t kCloseMarkAt = 1024;
+constexpr size_t kClearsAt = 1536;  // how often the close mark was cleared
 constexpr size_t kEntriesAt = kPageBytes;
 constexpr size_t kEntryBytes = 32;
 constexpr size_t kIdentityBytes = 32;
@@ -179,7 +180,12 @@ void SparseIndex::SetCloseMark(const CloseMark& mark) {
 }
 
 void SparseIndex::ClearCloseMark() {
-  std::memset(mapping()->bytes().data() + kCloseMarkAt, 0, kCloseMarkBytes);
+  const auto map = mapping();
+  std::memset(map->bytes().data() + kCloseMarkAt, 0, kCloseMarkBytes);
+  // The page must reach the disk with the next sync even if an earlier, failed one left it cleared
+  // in memory and not on disk: the count makes it differ from whatever was there.
+  char* clears = map->bytes().data() + kClearsAt;
+  StoreLittleEndian<uint32_t>(clears, LoadLittleEndian<uint32_t>(clears) + 1);
 }
 
 std::optional<CloseMark> SparseIndex::close_mark() const {

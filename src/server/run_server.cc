@@ -42,7 +42,8 @@ void Watch(Logger& logger, const std::atomic<bool>& stopped) {
 
 }  // namespace
 
-int RunServer(const ServerConfig& config) {
+int RunServer(const ServerConfig& config,
+              const std::function<void(const std::string& address)>& ready) {
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE,
@@ -56,6 +57,7 @@ int RunServer(const ServerConfig& config) {
                  {"error", std::string(base::StdView(server.status().message()))}});
     return 1;
   }
+  if (ready) ready((*server)->address());
   int signal_number = 0;
   while (sigwait(&signals, &signal_number) != 0) {
   }

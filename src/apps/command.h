@@ -1,0 +1,65 @@
+// What the commands of the cairn program share: their flags, how they print, how they fail.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cairn/client.h"
+
+namespace cairn::apps {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+enum class OutputFormat { kText, kJson };
+
+// Flags of every command that talks to a broker.
+struct ClientFlags {
+  std::string address = "127.0.0.1:8400";
+  TlsFiles tls;
+  double timeout_s = 30;
+  OutputFormat output = OutputFormat::kText;
+};
+
+// The command that the command line chose; main runs it after parsing.
+struct Chosen {
+  std::function<int()> run;
+  std::string name;                           // "topic create"
+  OutputFormat output = OutputFormat::kText;  // of its errors
+};
+
+// Adds --output to `command`.
+void AddOutputFlag(CLI::App& command, OutputFormat& output);
+// Adds --addr, --tls-*, --timeout and --output to `command`.
+void AddClientFlags(CLI::App& command, ClientFlags& flags);
+
+// Makes `run` what main runs when the command line chooses `command`. `flags` is read then.
+void OnChosen(CLI::App& command, Chosen& chosen, const OutputFormat& output,
+              std::function<int()> run);
+
+absl::StatusOr<std::shared_ptr<Client>> Connect(const ClientFlags& flags);
+
+// Prints what went wrong to stderr, in the format of the chosen command, with what to do about it.
+// Returns kFailed, or kUsage for INVALID_ARGUMENT without a reason (a flag the library refused).
+int Fail(const Chosen& chosen, const absl::Status& status);
+
+// Each adds its command, and below it its own subcommands.
+void AddServerCommand(CLI::App& app, Chosen& chosen);
+void AddProduceCommand(CLI::App& app, Chosen& chosen);
+void AddConsumeCommand(CLI::App& app, Chosen& chosen);
+void AddTopicCommand(CLI::App& app, Chosen& chosen);
+void AddLogCommand(CLI::App& app, Chosen& chosen);
+void AddBenchCommand(CLI::App& app, Chosen& chosen);
+void AddDocsCommand(CLI::App& app, Chosen& chosen);
+void AddVersionCommand(CLI::App& app, Chosen& chosen);
+
+// The whole tree.
+std::unique_ptr<CLI::App> MakeApp(Chosen& chosen);
+
+}  // namespace cairn::apps

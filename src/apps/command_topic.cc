@@ -1,0 +1,194 @@
+// cairn topic create|list|describe|alter|delete
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/report.h"
+#include "base/strings.h"
+#include "cairn/admin.h"
+
+namespace cairn::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  ClientFlags client;
+  NewTopic topic;
+};
+
+void AddSettings(CLI::App& command, TopicSettings& settings) {
+  const auto add = [&](const char* name, std::optional<int64_t>& value, const char* what) {
+    command.add_option(name, value, what)->type_name("N");
+  };
+  add("--retention-bytes", settings.retention_bytes,
+      "Delete the oldest segments of a partition beyond this size; -1 keeps all");
+  add("--retention-ms", settings.retention_ms, "Delete segments older than this; -1 keeps all");
+  add("--segment-bytes", settings.segment_bytes, "Begin a new segment file at this size");
+  add("--segment-ms", settings.segment_ms, "Begin a new segment file at this age");
+  add("--max-record-bytes", settings.max_record_bytes, "Refuse larger records");
+  add("--max-batch-bytes", settings.max_batch_bytes, "Refuse larger batches");
+}
+
+Json ToJson(const TopicInfo& topic) {
+  Json settings = Json::object();
+  const auto set = [&](const char* name, const std::optional<int64_t>& value) {
+    if (value) settings[name] = *value;
+  };
+  set("retention_bytes", topic.settings.retention_bytes);
+  set("retention_ms", topic.settings.retention_ms);
+  set("segment_bytes", topic.settings.segment_bytes);
+  set("segment_ms", topic.settings.segment_ms);
+  set("max_record_bytes", topic.settings.max_record_bytes);
+  set("max_batch_bytes", topic.settings.max_batch_bytes);
+  Json json = {{"name", topic.name},
+               {"id", topic.id},
+               {"partition_count", topic.partition_count},
+               {"replication_factor", topic.replication_factor},
+               {"created_ms", topic.created_ms},
+               {"settings", settings}};
+  for (const PartitionInfo& partition : topic.partitions) {
+    Json row = {{"partition", partition.partition},
+                {"log_start", partition.log_start},
+                {"high_watermark", partition.high_watermark}};
+    if (!partition.error.empty()) row["error"] = partition.error;
+    json["partitions"].push_back(row);
+  }
+  return json;
+}
+
+std::string Limit(const std::optional<int64_t>& value, const char* unit) {
+  if (!value) return "broker's default";
+  if (*value < 0) return "keeps all";
+  return WithCommas(static_cast<uint64_t>(*value)) + unit;
+}
+
+void PrintText(const TopicInfo& topic) {
+  std::cout << topic.name << "\n  id                " << topic.id << "\n  created           "
+            << Rfc3339(topic.created_ms) << "\n  partitions        " << topic.partition_count
+            << "\n  replication       " << topic.replication_factor << "\n  retention         "
+            << Limit(topic.settings.retention_bytes, " bytes") << ", "
+            << Limit(topic.settings.retention_ms, " ms") << "\n  segments          "
+            << Limit(topic.settings.segment_bytes, " bytes") << ", "
+            << Limit(topic.settings.segment_ms, " ms") << "\n  largest record    "
+            << Limit(topic.settings.max_record_bytes, " bytes") << "\n  largest batch     "
+            << Limit(topic.settings.max_batch_bytes, " bytes") << '\n';
+  for (const PartitionInfo& partition : topic.partitions) {
+    std::cout << "  partition " << partition.partition << ": offsets [" << partition.log_start
+              << ", " << partition.high_watermark << ")";
+    if (!partition.error.empty()) std::cout << "  NOT SERVING: " << partition.error;
+    std::cout << '\n';
+  }
+}
+
+void Print(const TopicInfo& topic, OutputFormat output) {
+  if (output == OutputFormat::kJson) {
+    std::cout << ToJson(topic).dump() << '\n';
+  } else {
+    PrintText(topic);
+  }
+}
+
+void PrintList(const std::vector<TopicInfo>& topics, OutputFormat output) {
+  if (output == OutputFormat::kJson) {
+    Json json = Json::array();
+    for (const TopicInfo& topic : topics) json.push_back(ToJson(topic));
+    std::cout << Json{{"topics", json}}.dump() << '\n';
+    return;
+  }
+  for (const TopicInfo& topic : topics) {
+    std::cout << topic.name << "  " << topic.partition_count
+              << (topic.partition_count == 1 ? " partition\n" : " partitions\n");
+  }
+}
+
+// Adds one subcommand whose work is `work(admin, flags)`.
+template <typename Work>
+CLI::App* AddSubcommand(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
+                        const std::shared_ptr<Flags>& flags, Work work) {
+  CLI::App* command = parent.add_subcommand(name, what);
+  AddClientFlags(*command, flags->client);
+  OnChosen(*command, chosen, flags->client.output, [&chosen, flags, work] {
+    auto client = Connect(flags->client);
+    if (!client.ok()) return Fail(chosen, client.status());
+    Admin admin(*std::move(client));
+    const absl::Status status = work(admin, *flags);
+    return status.ok() ? kDone : Fail(chosen, status);
+  });
+  return command;
+}
+
+absl::Status PrintOr(const absl::StatusOr<TopicInfo>& topic, OutputFormat output) {
+  if (topic.ok()) Print(*topic, output);
+  return topic.status();
+}
+
+}  // namespace
+
+void AddTopicCommand(CLI::App& app, Chosen& chosen) {
+  CLI::App* topic = app.add_subcommand("topic", "Create, show, change and delete topics");
+  topic->require_subcommand(1);
+
+  auto create_flags = std::make_shared<Flags>();
+  CLI::App* create =
+      AddSubcommand(*topic, chosen, "create", "Create a topic", create_flags,
+                    [](Admin& admin, const Flags& flags) {
+                      return PrintOr(admin.CreateTopic(flags.topic), flags.client.output);
+                    });
+  create->add_option("NAME", create_flags->topic.name, "The new topic")->required();
+  create->add_option("--partitions", create_flags->topic.partition_count, "How many partitions")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000));
+  create
+      ->add_option("--replication-factor", create_flags->topic.replication_factor,
+                   "How many copies of each partition")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100));
+  AddSettings(*create, create_flags->topic.settings);
+
+  auto list_flags = std::make_shared<Flags>();
+  AddSubcommand(*topic, chosen, "list", "List the topics", list_flags,
+                [](Admin& admin, const Flags& flags) {
+                  const auto topics = admin.ListTopics();
+                  if (topics.ok()) PrintList(*topics, flags.client.output);
+                  return topics.status();
+                });
+
+  auto describe_flags = std::make_shared<Flags>();
+  CLI::App* describe =
+      AddSubcommand(*topic, chosen, "describe", "Show a topic's settings and partitions",
+                    describe_flags, [](Admin& admin, const Flags& flags) {
+                      return PrintOr(admin.DescribeTopic(flags.topic.name), flags.client.output);
+                    });
+  describe->add_option("NAME", describe_flags->topic.name, "The topic")->required();
+
+  auto alter_flags = std::make_shared<Flags>();
+  CLI::App* alter =
+      AddSubcommand(*topic, chosen, "alter", "Change a topic's settings", alter_flags,
+                    [](Admin& admin, const Flags& flags) {
+                      return PrintOr(admin.AlterTopic(flags.topic.name, flags.topic.settings),
+                                     flags.client.output);
+                    });
+  alter->add_option("NAME", alter_flags->topic.name, "The topic")->required();
+  AddSettings(*alter, alter_flags->topic.settings);
+
+  auto delete_flags = std::make_shared<Flags>();
+  CLI::App* remove =
+      AddSubcommand(*topic, chosen, "delete", "Delete a topic and its records", delete_flags,
+                    [](Admin& admin, const Flags& flags) {
+                      const absl::Status status = admin.DeleteTopic(flags.topic.name);
+                      if (status.ok()) {
+                        if (flags.client.output == OutputFormat::kJson) {
+                          std::cout << Json{{"deleted", flags.topic.name}}.dump() << '\n';
+                        } else {
+                          std::cout << "deleted " << flags.topic.name << '\n';
+                        }
+                      }
+                      return status;
+                    });
+  remove->add_option("NAME", delete_flags->topic.name, "The topic")->required();
+}
+
+}  // namespace cairn::apps

@@ -1,0 +1,107 @@
+#include "process/server_process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace cairn::testing {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(60);
+constexpr char kListening[] = "listening on ";
+
+}  // namespace
+
+ServerProcess::~ServerProcess() {
+  if (pid_ > 0) Kill();
+}
+
+void ServerProcess::Start(const std::vector<std::string>& prefix,
+                          const std::vector<std::string>& extra_flags) {
+  ASSERT_TRUE(TryStart(prefix, extra_flags)) << log();
+}
+
+bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
+                             const std::vector<std::string>& extra_flags) {
+  const std::string port = address_.empty() ? "0" : address_.substr(address_.rfind(':') + 1);
+  std::vector<std::string> arguments = prefix;
+  for (const std::string& part :
+       Cairn({"server", "--data-dir", data_dir_, "--rpc-port", port, "--log-format", "json"})) {
+    arguments.push_back(part);
+  }
+  arguments.insert(arguments.end(), extra_flags.begin(), extra_flags.end());
+  const std::string out = scratch_ / "out";
+  const std::string err = scratch_ / "err";
+  WriteWholeFile(out, "");
+  pid_ = fork();
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // no server outlives a test that crashed
+    dup2(open(out.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
+    dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), STDERR_FILENO);
+    std::vector<char*> argv;
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const std::string text = ReadWholeFile(out);
+    if (const size_t at = text.find(kListening); at != std::string::npos && text.back() == '\n') {
+      address_ = text.substr(at + sizeof(kListening) - 1);
+      address_.resize(address_.find('\n'));
+      return true;
+    }
+    if (Ended()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ADD_FAILURE() << "the server neither listens nor ends";
+  return false;
+}
+
+void ServerProcess::Kill() {
+  Signal(SIGKILL);
+  Wait();
+}
+
+void ServerProcess::Signal(int signal) {
+  if (pid_ > 0) kill(pid_, signal);
+}
+
+bool ServerProcess::Ended() {
+  if (pid_ <= 0) return true;
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) == 0) return false;
+  exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  pid_ = 0;
+  return true;
+}
+
+int ServerProcess::Wait() {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!Ended()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      ADD_FAILURE() << "the server does not end";
+      kill(pid_, SIGKILL);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return exit_code_;
+}
+
+std::string ServerProcess::log() const { return ReadWholeFile(scratch_ / "err"); }
+
+std::shared_ptr<Client> ServerProcess::NewClient() const {
+  auto client = Client::Create({.address = address_});
+  EXPECT_TRUE(client.ok()) << client.status();
+  return client.ok() ? *client : nullptr;
+}
+
+}  // namespace cairn::testing
