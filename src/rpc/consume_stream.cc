@@ -31,11 +31,9 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     self_ = shared_from_this();
     context_.streams.Add(self_);
     absl::Status opened = Open(request);
-    if (!opened.ok()) {
-      base::MutexLock lock(mutex_);
-      end_status_ = std::move(opened);
-    }
-    Advance();
+    Advance([&]() CAIRN_REQUIRES(mutex_) {
+      if (!opened.ok()) end_status_ = std::move(opened);
+    });
   }
 
   void OnSendInitialMetadataDone(bool ok) override {
@@ -43,28 +41,18 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
   void OnWriteDone(bool ok) override {
-    {
-      base::MutexLock lock(mutex_);
+    Advance([this, ok]() CAIRN_REQUIRES(mutex_) {
       writing_ = false;
       if (!ok) broken_ = true;
-    }
-    Advance();
+    });
   }
 
   void OnCancel() override {
-    {
-      base::MutexLock lock(mutex_);
-      broken_ = true;
-    }
-    Advance();
+    Advance([this]() CAIRN_REQUIRES(mutex_) { broken_ = true; });
   }
 
   void Drain() override {
-    {
-      base::MutexLock lock(mutex_);
-      draining_ = true;
-    }
-    Advance();
+    Advance([this]() CAIRN_REQUIRES(mutex_) { draining_ = true; });
   }
 
   void OnDone() override {
@@ -110,8 +98,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Fetch() {
     std::deque<grpc::ByteBuffer> built;
     absl::StatusOr<bool> reached_end = FetchInto(built);
-    {
-      base::MutexLock lock(mutex_);
+    Advance([&]() CAIRN_REQUIRES(mutex_) {
       fetching_ = false;
       for (grpc::ByteBuffer& response : built) ready_.push_back(std::move(response));
       if (!reached_end.ok()) {
@@ -123,8 +110,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
           want_wait_ = true;
         }
       }
-    }
-    Advance();
+    });
   }
 
   // Builds the next responses. True when there is nothing to read for now.
@@ -155,35 +141,34 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
   void OnData(absl::Status status) {
-    {
-      base::MutexLock lock(mutex_);
+    Advance([&]() CAIRN_REQUIRES(mutex_) {
       waiting_ = false;
       wait_id_.reset();
       if (!status.ok() && !end_status_.has_value()) end_status_ = std::move(status);
-    }
-    Advance();
+    });
   }
 
-  void Advance() {
+  // Applies `change` to the state, then starts what can be started.
+  template <typename Change>
+  void Advance(Change change) {
     // Finish lets gRPC call OnDone, on any thread, which may drop the last reference but this one.
     const auto self = shared_from_this();
-    while (true) {
-      Work work;
-      {
-        base::MutexLock lock(mutex_);
-        if (advancing_) {
-          advance_again_ = true;
-          return;
-        }
-        work = NextWork();
-        if (work.none()) return;
-        advancing_ = true;
-        advance_again_ = false;
+    Work work;
+    {
+      base::MutexLock lock(mutex_);
+      change();
+      if (advancing_) {
+        advance_again_ = true;  // whoever is at it looks again
+        return;
       }
+      work = NextWork();
+      advancing_ = !work.none();
+    }
+    while (!work.none()) {
       Perform(work);
       base::MutexLock lock(mutex_);
-      advancing_ = false;
-      if (!advance_again_) return;
+      work = std::exchange(advance_again_, false) ? NextWork() : Work();
+      advancing_ = !work.none();
     }
   }
 
@@ -228,7 +213,8 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         ++responses_;
         work.write = true;
         // The response that carries the initial metadata must not be held back: gRPC 1.51 does not
-        // start the metadata's write under a buffer hint, and the pair would wait for the next ping.
+        // start the metadata's write under a buffer hint, and the pair would wait for the next
+        // ping.
         work.more_follows = std::exchange(metadata_sent_, true) && !ready_.empty();
       } else if (end_status_.has_value()) {
         FinishWith(*end_status_, work);

@@ -1,5 +1,6 @@
 #include "rpc/produce_stream.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -31,44 +32,31 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   void Start() {
     self_ = shared_from_this();
     context_.streams.Add(self_);
-    Advance();
+    Advance([] {});
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {
-      // The client has sent all it will, or is gone. In the second case writing tells.
-      base::MutexLock lock(mutex_);
+    if (ok) return Accept();
+    // The client has sent all it will, or is gone. In the second case writing tells.
+    Advance([this]() CAIRN_REQUIRES(mutex_) {
       reading_ = false;
       reads_done_ = true;
-    } else {
-      Accept();
-    }
-    Advance();
+    });
   }
 
   void OnWriteDone(bool ok) override {
-    {
-      base::MutexLock lock(mutex_);
+    Advance([this, ok]() CAIRN_REQUIRES(mutex_) {
       writing_ = false;
       if (!ok) broken_ = true;
-    }
-    Advance();
+    });
   }
 
   void OnCancel() override {
-    {
-      base::MutexLock lock(mutex_);
-      broken_ = true;
-    }
-    Advance();
+    Advance([this]() CAIRN_REQUIRES(mutex_) { broken_ = true; });
   }
 
   void Drain() override {
-    {
-      base::MutexLock lock(mutex_);
-      draining_ = true;
-    }
-    Advance();
+    Advance([this]() CAIRN_REQUIRES(mutex_) { draining_ = true; });
   }
 
   void OnDone() override {
@@ -104,38 +92,43 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   // Takes the request that was read into request_. Only one read is pending at a time, so that
   // request_, partition_ and its name belong to whoever handles it.
   void Accept() {
+    auto input = ReadRequest();
+    Slot slot{.error_in_band = request_.errors_in_band(), .bytes = 0, .answer = std::nullopt};
+    if (input.ok()) {
+      slot.bytes = input->batch.records.size();
+    } else {
+      slot.answer = input.status();
+    }
     uint64_t sequence = 0;
+    bool accepted = false;
     {
       base::MutexLock lock(mutex_);
-      if (draining_ || finished_ || failed_) {  // not accepted, never answered
-        reading_ = false;
-        return;
+      accepted = !draining_ && !finished_ && !failed_;  // otherwise it is never answered
+      if (accepted) {
+        sequence = next_sequence_++;
+        bytes_in_flight_ += slot.bytes;
+        if (!input.ok() && !slot.error_in_band) failed_ = true;
+        slots_.push_back(std::move(slot));
       }
-      sequence = next_sequence_++;
-      slots_.emplace_back().error_in_band = request_.errors_in_band();
     }
-    Append(sequence);
-    base::MutexLock lock(mutex_);
-    reading_ = false;
+    if (accepted && input.ok()) {
+      partition_->Produce(
+          std::move(input->batch), input->expected_offset,
+          [self = shared_from_this(), sequence](absl::StatusOr<broker::ProduceResult> result) {
+            self->OnAnswer(sequence, std::move(result));
+          });
+    }
+    Advance([this]() CAIRN_REQUIRES(mutex_) { reading_ = false; });
   }
 
-  void Append(uint64_t sequence) {
-    if (absl::Status found = FindPartition(); !found.ok())
-      return SetAnswer(sequence, std::move(found));
-    auto input = ReadProduceRequest(request_, context_.clock.WallMs());
-    if (!input.ok()) return SetAnswer(sequence, input.status());
-    {
-      base::MutexLock lock(mutex_);
-      Slot& slot = slots_[sequence - first_sequence_];
-      slot.bytes = input->batch.records.size();
-      bytes_in_flight_ += slot.bytes;
-    }
-    partition_->Produce(
-        std::move(input->batch), input->expected_offset,
-        [self = shared_from_this(), sequence](absl::StatusOr<broker::ProduceResult> result) {
-          self->SetAnswer(sequence, std::move(result));
-          self->Advance();
-        });
+  // On the shard's thread.
+  void OnAnswer(uint64_t sequence, absl::StatusOr<broker::ProduceResult> result) {
+    Advance([&]() CAIRN_REQUIRES(mutex_) { SetAnswer(sequence, std::move(result)); });
+  }
+
+  absl::StatusOr<ProduceInput> ReadRequest() {
+    if (absl::Status found = FindPartition(); !found.ok()) return found;
+    return ReadProduceRequest(request_, context_.clock.WallMs());
   }
 
   // The partition that request_ names, looked up again only when the name changes or the topic was
@@ -143,11 +136,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   absl::Status FindPartition() {
     const std::string_view topic = TopicName(request_.topic());
     const PartitionId id(request_.partition());
-    bool stale = false;
-    {
-      base::MutexLock lock(mutex_);
-      stale = std::exchange(partition_gone_, false);
-    }
+    const bool stale = partition_gone_.exchange(false, std::memory_order_acquire);
     if (partition_ != nullptr && !stale && topic == topic_ && id == partition_id_) {
       return absl::OkStatus();
     }
@@ -160,43 +149,50 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     return absl::OkStatus();
   }
 
-  void SetAnswer(uint64_t sequence, absl::StatusOr<broker::ProduceResult> result) {
-    base::MutexLock lock(mutex_);
+  void SetAnswer(uint64_t sequence, absl::StatusOr<broker::ProduceResult> result)
+      CAIRN_REQUIRES(mutex_) {
     Slot& slot = slots_[sequence - first_sequence_];
     bytes_in_flight_ -= slot.bytes;
     slot.answer = std::move(result);
     if (slot.answer->ok()) return;
-    if (slot.answer->status().code() == absl::StatusCode::kNotFound) partition_gone_ = true;
+    if (slot.answer->status().code() == absl::StatusCode::kNotFound) {
+      partition_gone_.store(true, std::memory_order_release);
+    }
     if (!slot.error_in_band) failed_ = true;
   }
 
-  void Advance() {
+  // Applies `change` to the state, then starts what can be started.
+  template <typename Change>
+  void Advance(Change change) {
     // Finish lets gRPC call OnDone, on any thread, which may drop the last reference but this one.
     const auto self = shared_from_this();
-    while (true) {
-      Work work;
-      {
-        base::MutexLock lock(mutex_);
-        if (advancing_) {
-          advance_again_ = true;
-          return;
-        }
-        work = NextWork();
-        if (work.none()) return;
-        advancing_ = true;
-        advance_again_ = false;
-      }
-      if (work.read) StartRead(&request_);
-      if (work.write) {
-        grpc::WriteOptions options;
-        if (work.more_follows) options.set_buffer_hint();
-        StartWrite(&response_, options);
-      }
-      if (work.finish.has_value()) Finish(api::ToGrpcStatus(*work.finish));
+    Work work;
+    {
       base::MutexLock lock(mutex_);
-      advancing_ = false;
-      if (!advance_again_) return;
+      change();
+      if (advancing_) {
+        advance_again_ = true;  // whoever is at it looks again
+        return;
+      }
+      work = NextWork();
+      advancing_ = !work.none();
     }
+    while (!work.none()) {
+      Perform(work);
+      base::MutexLock lock(mutex_);
+      work = std::exchange(advance_again_, false) ? NextWork() : Work();
+      advancing_ = !work.none();
+    }
+  }
+
+  void Perform(const Work& work) {
+    if (work.read) StartRead(&request_);
+    if (work.write) {
+      grpc::WriteOptions options;
+      if (work.more_follows) options.set_buffer_hint();
+      StartWrite(&response_, options);
+    }
+    if (work.finish.has_value()) Finish(api::ToGrpcStatus(*work.finish));
   }
 
   Work NextWork() CAIRN_REQUIRES(mutex_) {
@@ -218,8 +214,8 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
         ++first_sequence_;
         writing_ = true;
         work.write = true;
-        // A status that ends the stream flushes, too, so whatever is answered next counts. The first
-        // response carries the initial metadata, whose write gRPC 1.51 does not start under a
+        // A status that ends the stream flushes, too, so whatever is answered next counts. The
+        // first response carries the initial metadata, whose write gRPC 1.51 does not start under a
         // buffer hint: the pair would wait for the next ping.
         work.more_follows =
             first_sequence_ > 1 && !slots_.empty() && slots_.front().answer.has_value();
@@ -259,6 +255,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   std::shared_ptr<broker::Partition> partition_;
   std::string topic_;
   PartitionId partition_id_;
+  std::atomic<bool> partition_gone_{false};  // set by an answer, taken by the next request
 
   ProduceResponse response_;  // of the one pending write
 
@@ -276,7 +273,6 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
-  bool partition_gone_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advance_again_ CAIRN_GUARDED_BY(mutex_) = false;
   absl::Status final_status_ CAIRN_GUARDED_BY(mutex_);
