@@ -228,7 +228,8 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         ++responses_;
         work.write = true;
         // The response that carries the initial metadata must not be held back: gRPC 1.51 does not
-        // start the metadata's write under a buffer hint, and the pair would wait for the next ping.
+        // start the metadata's write under a buffer hint, and the pair would wait for the next
+        // ping.
         work.more_follows = std::exchange(metadata_sent_, true) && !ready_.empty();
       } else if (end_status_.has_value()) {
         FinishWith(*end_status_, work);

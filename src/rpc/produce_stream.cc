@@ -218,8 +218,8 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
         ++first_sequence_;
         writing_ = true;
         work.write = true;
-        // A status that ends the stream flushes, too, so whatever is answered next counts. The first
-        // response carries the initial metadata, whose write gRPC 1.51 does not start under a
+        // A status that ends the stream flushes, too, so whatever is answered next counts. The
+        // first response carries the initial metadata, whose write gRPC 1.51 does not start under a
         // buffer hint: the pair would wait for the next ping.
         work.more_follows =
             first_sequence_ > 1 && !slots_.empty() && slots_.front().answer.has_value();
