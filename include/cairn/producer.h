@@ -83,7 +83,8 @@ class CAIRN_EXPORT Producer {
   static absl::StatusOr<std::unique_ptr<Producer>> Create(std::shared_ptr<Client> client,
                                                           ProducerOptions options);
 
-  // Records that were not acknowledged fail with CANCELLED: call Flush or Close first.
+  // Records that were not acknowledged fail with CANCELLED: call Flush or Close first. Not inside a
+  // callback.
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;

@@ -8,7 +8,8 @@ namespace cairn::base {
 
 void TuneMalloc() {
 #if defined(__GLIBC__)
-  // Buffers up to this size come from the heap, which keeps up to as much of freed memory at its top.
+  // Buffers up to this size come from the heap, which keeps up to as much of freed memory at its
+  // top.
   constexpr int kKeepBytes = 1 << 30;
   constexpr int kGrowBytes = 1 << 20;
   mallopt(M_MMAP_THRESHOLD, kKeepBytes);

@@ -37,12 +37,9 @@ void SenderContext::NotifySettled() {
   settled.NotifyAll();
 }
 
-PartitionSender::PartitionSender(std::shared_ptr<SenderContext> context, int32_t partition,
+PartitionSender::PartitionSender(SenderContext& context, int32_t partition,
                                  std::optional<ProducerIdentity> identity, size_t batch_bytes)
-    : context_(std::move(context)),
-      partition_(partition),
-      batch_bytes_(batch_bytes),
-      identity_(identity) {}
+    : context_(context), partition_(partition), batch_bytes_(batch_bytes), identity_(identity) {}
 
 absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes,
                                       int64_t timestamp_ms, DeliveryCallback done) {
@@ -54,7 +51,7 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
     {
       base::MutexLock lock(mutex_);
       if (abandoned_) {
-        if (has_budget) context_->budget.Give(batch_budget);
+        if (has_budget) context_.budget.Give(batch_budget);
         return absl::FailedPreconditionError("the producer is closed");
       }
       if (open_ != nullptr && open_->size_bytes() + encoded_bytes > batch_bytes_) {
@@ -62,7 +59,7 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
         pump = true;
       }
       if (open_ == nullptr) {
-        if (!has_budget) has_budget = context_->budget.TryTake(batch_budget);
+        if (!has_budget) has_budget = context_.budget.TryTake(batch_budget);
         if (has_budget) {
           has_budget = false;
           const SteadyTime now = Now();
@@ -72,10 +69,10 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
               next_number_++, now,
               std::clamp(last_batch_bytes_ + last_batch_bytes_ / 8, encoded_bytes, batch_budget));
           open_->budget_bytes = batch_budget;
-          const int64_t wait_ms = context_->options.linger_ms > 0
-                                      ? context_->options.linger_ms
-                                      : context_->options.delivery_timeout_ms;
-          context_->WakeTimerBy(now + std::chrono::milliseconds(wait_ms));
+          const int64_t wait_ms = context_.options.linger_ms > 0
+                                      ? context_.options.linger_ms
+                                      : context_.options.delivery_timeout_ms;
+          context_.WakeTimerBy(now + std::chrono::milliseconds(wait_ms));
         }
       }
       if (open_ != nullptr) {
@@ -85,21 +82,21 @@ absl::Status PartitionSender::Produce(const Record& record, size_t encoded_bytes
           SealLocked();
           pump = true;
         }
-        pump = pump || context_->options.linger_ms == 0;
+        pump = pump || context_.options.linger_ms == 0;
       }
     }
     if (pump) Pump();
     if (added) {
       if (has_budget)
-        context_->budget.Give(batch_budget);  // another thread opened the batch meanwhile
+        context_.budget.Give(batch_budget);  // another thread opened the batch meanwhile
       return absl::OkStatus();
     }
-    if (context_->options.when_full == WhenFull::kFail || InsideCallback()) {
+    if (context_.options.when_full == WhenFull::kFail || InsideCallback()) {
       return absl::ResourceExhaustedError(base::StrCat(
-          "the producer's buffer is full: ", context_->budget.limit_bytes(),
+          "the producer's buffer is full: ", context_.budget.limit_bytes(),
           " bytes wait for acknowledgement; produce more slowly or raise buffer_bytes"));
     }
-    has_budget = context_->budget.Take(batch_budget);
+    has_budget = context_.budget.Take(batch_budget);
   }
 }
 
@@ -123,7 +120,7 @@ bool PartitionSender::DeliveredBelow(uint64_t number) {
 }
 
 SteadyTime PartitionSender::DeliveryDeadline(const PendingBatch& batch) const {
-  return batch.opened() + std::chrono::milliseconds(context_->options.delivery_timeout_ms);
+  return batch.opened() + std::chrono::milliseconds(context_.options.delivery_timeout_ms);
 }
 
 SteadyTime PartitionSender::Tick(SteadyTime now) {
@@ -131,9 +128,9 @@ SteadyTime PartitionSender::Tick(SteadyTime now) {
   bool pump = false;
   {
     base::MutexLock lock(mutex_);
-    if (open_ != nullptr && context_->options.linger_ms > 0) {
+    if (open_ != nullptr && context_.options.linger_ms > 0) {
       const SteadyTime due =
-          open_->opened() + std::chrono::milliseconds(context_->options.linger_ms);
+          open_->opened() + std::chrono::milliseconds(context_.options.linger_ms);
       if (due <= now) {
         SealLocked();
         pump = true;
@@ -256,7 +253,7 @@ void PartitionSender::OnClosed(absl::Status status) {
     draining_ = false;
     if (!queue_.empty()) {
       // What our own cancelling says is no reason for anything.
-      if (!expiring_) last_error_ = context_->client->impl().Translate(std::move(status));
+      if (!expiring_) last_error_ = context_.client->impl().Translate(std::move(status));
       if (expiring_ || IsTransientForStream(last_error_)) {
         FailExpired(Now());
         PauseLocked();
@@ -267,7 +264,7 @@ void PartitionSender::OnClosed(absl::Status status) {
     expiring_ = false;
   }
   DeliverOver();
-  context_->NotifySettled();
+  context_.NotifySettled();
 }
 
 void PartitionSender::Pump() {
@@ -281,19 +278,19 @@ void PartitionSender::Pump() {
     stream = stream_;
     identity = identity_;
   }
-  batch->BuildRequest(context_->options.topic, partition_, context_->options.codec, identity);
+  batch->BuildRequest(context_.options.topic, partition_, context_.options.codec, identity);
   stream->Write(batch->request());
 }
 
 PartitionSender::BatchPtr PartitionSender::NextToWrite() {
   if (abandoned_ || finishing_ || draining_ || write_busy_ || broken_ || resume_at_) return nullptr;
-  if (sent_ >= static_cast<size_t>(context_->options.max_in_flight)) return nullptr;
+  if (sent_ >= static_cast<size_t>(context_.options.max_in_flight)) return nullptr;
   if (sent_ == queue_.size()) {
-    if (open_ == nullptr || context_->options.linger_ms > 0) return nullptr;
+    if (open_ == nullptr || context_.options.linger_ms > 0) return nullptr;
     SealLocked();
   }
   if (stream_ == nullptr) {
-    stream_ = ProduceStream::Start(context_->client->impl().channel(), shared_from_this());
+    stream_ = ProduceStream::Start(context_.client->impl().channel(), *this, context_.open_streams);
   }
   BatchPtr batch = queue_[sent_++];
   ++batch->tries;
@@ -312,14 +309,14 @@ PartitionSender::BatchPtr PartitionSender::NextToWrite() {
 void PartitionSender::SealLocked() {
   last_batch_bytes_ = open_->size_bytes();
   if (open_->budget_bytes > last_batch_bytes_) {
-    context_->budget.Give(open_->budget_bytes - last_batch_bytes_);
+    context_.budget.Give(open_->budget_bytes - last_batch_bytes_);
     open_->budget_bytes = last_batch_bytes_;
   }
   queue_.push_back(std::move(open_));
   open_ = nullptr;
   int32_t here = partition_;
-  context_->sticky_partition.compare_exchange_strong(here,
-                                                     (partition_ + 1) % context_->partition_count);
+  context_.sticky_partition.compare_exchange_strong(here,
+                                                    (partition_ + 1) % context_.partition_count);
 }
 
 void PartitionSender::Acknowledge(uint64_t base_offset) {
@@ -378,7 +375,7 @@ void PartitionSender::EndDrainIfAnswered() {
 void PartitionSender::PauseLocked() {
   if (queue_.empty()) return;
   resume_at_ = Now() + BackOff(failures_++);
-  context_->WakeTimerBy(*resume_at_);
+  context_.WakeTimerBy(*resume_at_);
 }
 
 void PartitionSender::Requeue() {
@@ -399,7 +396,7 @@ void PartitionSender::FailExpired(SteadyTime now) {
     absl::Status why = batch->refusal;
     if (why.ok()) {
       why = absl::DeadlineExceededError(
-          base::StrCat("not acknowledged within ", context_->options.delivery_timeout_ms,
+          base::StrCat("not acknowledged within ", context_.options.delivery_timeout_ms,
                        " ms; the records may be stored or not. Last error: ",
                        last_error_.ok() ? "none" : base::StdView(last_error_.message())));
     }
@@ -444,21 +441,21 @@ void PartitionSender::DeliverOver() {
       batch =
           over_.front();  // stays in over_ until its callbacks have returned: Flush waits for them
     }
-    context_->budget.Give(batch->budget_bytes);
+    context_.budget.Give(batch->budget_bytes);
     const bool was_inside = inside_callback;
     inside_callback = true;
-    batch->Deliver(context_->options.on_batch, partition_);
+    batch->Deliver(context_.options.on_batch, partition_);
     inside_callback = was_inside;
     {
       base::MutexLock lock(mutex_);
       over_.pop_front();
       delivering_ = false;
     }
-    base::MutexLock lock(context_->settled_mutex);
-    if (!batch->outcome.ok() && context_->first_failure.ok()) {
-      context_->first_failure = batch->outcome;
+    base::MutexLock lock(context_.settled_mutex);
+    if (!batch->outcome.ok() && context_.first_failure.ok()) {
+      context_.first_failure = batch->outcome;
     }
-    context_->settled.NotifyAll();
+    context_.settled.NotifyAll();
   }
 }
 

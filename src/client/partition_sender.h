@@ -35,8 +35,7 @@
 
 namespace cairn::client {
 
-// What the senders of one producer share; shared because streams may end after the producer.
-// Thread-safe.
+// What the senders of one producer share. Outlives them and their streams. Thread-safe.
 struct SenderContext {
   SenderContext(std::shared_ptr<Client> its_client, ProducerOptions its_options,
                 int32_t its_partition_count)
@@ -49,6 +48,7 @@ struct SenderContext {
   const ProducerOptions options;
   const int32_t partition_count;
   BufferBudget budget;
+  const std::shared_ptr<OpenStreams> open_streams = std::make_shared<OpenStreams>();
 
   // The partition that records without a key go to, until a batch of it is closed.
   std::atomic<int32_t> sticky_partition = 0;
@@ -70,11 +70,10 @@ struct SenderContext {
   void NotifySettled();
 };
 
-class PartitionSender final : public ProduceStream::Handler,
-                              public std::enable_shared_from_this<PartitionSender> {
+class PartitionSender final : public ProduceStream::Handler {
  public:
   // `identity` is nullopt without idempotence. `batch_bytes` is within the topic's limit.
-  PartitionSender(std::shared_ptr<SenderContext> context, int32_t partition,
+  PartitionSender(SenderContext& context, int32_t partition,
                   std::optional<ProducerIdentity> identity, size_t batch_bytes);
 
   // Adds a record, of at most `encoded_bytes`.
@@ -128,7 +127,7 @@ class PartitionSender final : public ProduceStream::Handler,
   // Calls the callbacks of what is over, in order, one thread at a time. Called without the mutex.
   void DeliverOver();
 
-  const std::shared_ptr<SenderContext> context_;
+  SenderContext& context_;
   const int32_t partition_;
   const size_t batch_bytes_;
 

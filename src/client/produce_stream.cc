@@ -21,8 +21,11 @@ using logapi::v1::ProduceResponse;
 class Stream final : public ProduceStream,
                      public grpc::ClientBidiReactor<ProduceRequest, ProduceResponse> {
  public:
-  Stream(const std::shared_ptr<grpc::Channel>& channel, std::shared_ptr<Handler> handler)
-      : handler_(std::move(handler)), stub_(channel) {}
+  Stream(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
+         std::shared_ptr<OpenStreams> open)
+      : handler_(handler), open_(std::move(open)), stub_(channel) {
+    open_->Opened();
+  }
 
   void Begin() {
     stub_.async()->ProduceStream(&context_, this);
@@ -38,27 +41,29 @@ class Stream final : public ProduceStream,
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      handler_->OnBroken();
+      handler_.OnBroken();
       DropUser();
       return;
     }
-    handler_->OnResponse(response_);
+    handler_.OnResponse(response_);
     StartRead(&response_);
   }
 
   void OnWriteDone(bool ok) override {
-    handler_->OnWritten(ok);
+    handler_.OnWritten(ok);
     DropUser();
   }
 
   void OnWritesDoneDone(bool ok) override {
-    handler_->OnWritten(ok);
+    handler_.OnWritten(ok);
     DropUser();
   }
 
   void OnDone(const grpc::Status& status) override {
-    handler_->OnClosed(api::FromGrpcStatus(status));
-    delete this;
+    handler_.OnClosed(api::FromGrpcStatus(status));
+    const std::shared_ptr<OpenStreams> open = std::move(open_);
+    delete this;     // lets go of the channel …
+    open->Closed();  // … before its owner may
   }
 
  private:
@@ -66,7 +71,8 @@ class Stream final : public ProduceStream,
     if (users_.fetch_sub(1) == 1) RemoveHold();
   }
 
-  const std::shared_ptr<Handler> handler_;  // shared with the producer that may be destroyed first
+  Handler& handler_;
+  std::shared_ptr<OpenStreams> open_;
   logapi::v1::Log::Stub stub_;
   grpc::ClientContext context_;
   ProduceResponse response_;
@@ -75,9 +81,9 @@ class Stream final : public ProduceStream,
 
 }  // namespace
 
-ProduceStream* ProduceStream::Start(const std::shared_ptr<grpc::Channel>& channel,
-                                    std::shared_ptr<Handler> handler) {
-  auto* stream = new Stream(channel, std::move(handler));
+ProduceStream* ProduceStream::Start(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
+                                    std::shared_ptr<OpenStreams> open) {
+  auto* stream = new Stream(channel, handler, std::move(open));
   stream->Begin();
   return stream;
 }

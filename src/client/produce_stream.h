@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "base/mutex.h"
 
 namespace grpc {
 class Channel;
@@ -17,6 +18,29 @@ class ProduceResponse;
 }  // namespace cairn::logapi::v1
 
 namespace cairn::client {
+
+// Counts streams from Start until gRPC's threads have let go of them. Thread-safe. Shared with the
+// streams, because its owner may be gone when the last of them leaves it.
+class OpenStreams {
+ public:
+  void Opened() {
+    base::MutexLock lock(mutex_);
+    ++open_;
+  }
+  void Closed() {
+    base::MutexLock lock(mutex_);
+    if (--open_ == 0) none_.NotifyAll();
+  }
+  void WaitForNone() {
+    base::MutexLock lock(mutex_);
+    while (open_ > 0) none_.Wait(mutex_);
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar none_;
+  int open_ CAIRN_GUARDED_BY(mutex_) = 0;
+};
 
 class ProduceStream {
  public:
@@ -30,13 +54,14 @@ class ProduceStream {
     // No response will come any more, and Write must not be begun again. OnClosed follows once a
     // write that was begun has ended.
     virtual void OnBroken() = 0;
-    // The last call; the stream is gone when it returns.
+    // The last call; the stream may not be used any more when it returns.
     virtual void OnClosed(absl::Status status) = 0;
   };
 
-  // Begins the call. The stream owns itself until OnClosed; it keeps `handler` alive as long.
-  static ProduceStream* Start(const std::shared_ptr<grpc::Channel>& channel,
-                              std::shared_ptr<Handler> handler);
+  // Begins the call. The stream owns itself. `handler` outlives it: `open` counts it as long as it
+  // lives.
+  static ProduceStream* Start(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
+                              std::shared_ptr<OpenStreams> open);
 
   // Announces a Write, so that the stream lives until OnWritten. Not after OnBroken: the caller
   // holds the lock under which it handles OnBroken.

@@ -59,8 +59,8 @@ int64_t NowMs() {
 
 class Producer::Impl {
  public:
-  Impl(std::shared_ptr<SenderContext> context,
-       std::vector<std::shared_ptr<PartitionSender>> senders, size_t max_record_bytes)
+  Impl(std::unique_ptr<SenderContext> context,
+       std::vector<std::unique_ptr<PartitionSender>> senders, size_t max_record_bytes)
       : context_(std::move(context)),
         senders_(std::move(senders)),
         max_record_bytes_(max_record_bytes),
@@ -71,7 +71,7 @@ class Producer::Impl {
       sender->Abandon(absl::CancelledError("the producer was destroyed before Flush"));
     }
     context_->budget.Close();
-    WaitForStreams();
+    context_->open_streams->WaitForNone();
     {
       base::MutexLock lock(context_->timer_mutex);
       context_->timer_stops = true;
@@ -191,8 +191,8 @@ class Producer::Impl {
     }
   }
 
-  const std::shared_ptr<SenderContext> context_;  // shared with streams that end later
-  const std::vector<std::shared_ptr<PartitionSender>> senders_;
+  const std::unique_ptr<SenderContext> context_;
+  const std::vector<std::unique_ptr<PartitionSender>> senders_;
   const size_t max_record_bytes_;
   std::thread timer_;
 };
@@ -227,11 +227,11 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::Create(std::shared_ptr<Clien
       std::max(options.buffer_bytes, log::MaxEncodedRecordSize(max_record_bytes, 0) * 2);
 
   auto context =
-      std::make_shared<SenderContext>(std::move(client), std::move(options), topic.partition_count);
-  std::vector<std::shared_ptr<PartitionSender>> senders;
+      std::make_unique<SenderContext>(std::move(client), std::move(options), topic.partition_count);
+  std::vector<std::unique_ptr<PartitionSender>> senders;
   senders.reserve(static_cast<size_t>(topic.partition_count));
   for (int32_t i = 0; i < topic.partition_count; ++i) {
-    senders.push_back(std::make_shared<PartitionSender>(context, i, identity, batch_bytes));
+    senders.push_back(std::make_unique<PartitionSender>(*context, i, identity, batch_bytes));
   }
   return std::unique_ptr<Producer>(new Producer(
       std::make_unique<Impl>(std::move(context), std::move(senders), max_record_bytes)));

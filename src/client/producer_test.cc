@@ -30,9 +30,9 @@ absl::Status TooLarge() {
 }
 
 // Produces "0", "1", … and keeps what the callbacks say.
-class Run {
+class TestRun {
  public:
-  explicit Run(const ScriptedBroker& broker, ProducerOptions options = {}) {
+  explicit TestRun(const ScriptedBroker& broker, ProducerOptions options = {}) {
     auto client = Client::Create({.address = broker.address()});
     EXPECT_TRUE(client.ok());
     options.topic = "t";
@@ -97,7 +97,7 @@ std::vector<int> UpTo(int count) {
 
 TEST(ProducerTest, DeliversEachRecordWithItsOffset) {
   const ScriptedBroker broker(StoreAll);
-  Run run(broker, OneRecordPerBatch());
+  TestRun run(broker, OneRecordPerBatch());
   run.ProduceBatches(100);
   EXPECT_TRUE(run.producer().Flush().ok());
   const auto results = run.results();
@@ -111,7 +111,7 @@ TEST(ProducerTest, DeliversEachRecordWithItsOffset) {
 
 TEST(ProducerTest, SharesABatchWithinTheLinger) {
   const ScriptedBroker broker(StoreAll);
-  Run run(broker, {.linger_ms = 60'000});
+  TestRun run(broker, {.linger_ms = 60'000});
   run.ProduceBatches(100);
   EXPECT_TRUE(run.producer().Flush().ok());
   ASSERT_EQ(broker.stored().size(), 1u);
@@ -122,7 +122,7 @@ TEST(ProducerTest, SendsAgainInOrderWhenTheStreamBreaksBeforeStoring) {
   const ScriptedBroker broker([](int nth, const logapi::v1::ProduceRequest&) -> Act {
     return {.kind = nth % 7 == 3 ? Act::kBreakBefore : Act::kStore};
   });
-  Run run(broker, OneRecordPerBatch());
+  TestRun run(broker, OneRecordPerBatch());
   run.ProduceBatches(40);
   EXPECT_TRUE(run.producer().Flush().ok());
   EXPECT_EQ(StoredNumbers(broker), UpTo(40));
@@ -132,7 +132,7 @@ TEST(ProducerTest, StoresOnceWhenTheAnswerIsLost) {
   const ScriptedBroker broker([](int nth, const logapi::v1::ProduceRequest&) -> Act {
     return {.kind = nth % 5 == 2 ? Act::kBreakAfter : Act::kStore};
   });
-  Run run(broker, OneRecordPerBatch());
+  TestRun run(broker, OneRecordPerBatch());
   run.ProduceBatches(40);
   EXPECT_TRUE(run.producer().Flush().ok());
   EXPECT_EQ(StoredNumbers(broker), UpTo(40));
@@ -147,7 +147,7 @@ TEST(ProducerTest, SendsAgainInOrderWhatABusyBrokerRefused) {
     if (nth % 6 == 1) return {.kind = Act::kRefuse, .refusal = Overloaded()};
     return {};
   });
-  Run run(broker, OneRecordPerBatch());
+  TestRun run(broker, OneRecordPerBatch());
   run.ProduceBatches(40);
   EXPECT_TRUE(run.producer().Flush().ok());
   EXPECT_EQ(StoredNumbers(broker), UpTo(40));
@@ -160,7 +160,7 @@ TEST(ProducerTest, ARefusalForGoodFailsItsBatchAndNoOther) {
     }
     return {};
   });
-  Run run(broker, OneRecordPerBatch());
+  TestRun run(broker, OneRecordPerBatch());
   run.ProduceBatches(40);
   const absl::Status flushed = run.producer().Flush();
   EXPECT_EQ(ErrorReason(flushed), "BATCH_TOO_LARGE") << flushed;
@@ -179,7 +179,7 @@ TEST(ProducerTest, ReportsTheBrokersRefusalWhenItsTimeIsUp) {
   ProducerOptions options = OneRecordPerBatch();
   options.delivery_timeout_ms = 300;
   options.max_in_flight = 1;
-  Run run(broker, options);
+  TestRun run(broker, options);
   run.ProduceBatches(1);
   const absl::Status flushed = run.producer().Flush();
   EXPECT_EQ(ErrorReason(flushed), "OVERLOADED") << flushed;
@@ -189,7 +189,7 @@ TEST(ProducerTest, SaysThatNobodyKnowsWhenTheBrokerStaysAway) {
   auto broker = std::make_unique<ScriptedBroker>(StoreAll);
   ProducerOptions options = OneRecordPerBatch();
   options.delivery_timeout_ms = 300;
-  Run run(*broker, options);
+  TestRun run(*broker, options);
   broker.reset();
   run.ProduceBatches(3);
   const absl::Status flushed = run.producer().Flush();
@@ -199,7 +199,7 @@ TEST(ProducerTest, SaysThatNobodyKnowsWhenTheBrokerStaysAway) {
 
 TEST(ProducerTest, RefusesWhatDoesNotFit) {
   const ScriptedBroker broker(StoreAll);
-  Run run(broker);
+  TestRun run(broker);
   const std::string large(1001, 'x');
   const absl::Status refused = run.producer().Produce({.value = large});
   EXPECT_EQ(ErrorReason(refused), "RECORD_TOO_LARGE");
@@ -215,7 +215,7 @@ TEST(ProducerTest, FailsOrWaitsWhenTheBufferIsFull) {
   ProducerOptions options = OneRecordPerBatch();
   options.buffer_bytes = 10'000;
   options.when_full = WhenFull::kFail;
-  Run run(broker, options);
+  TestRun run(broker, options);
   const std::string value(600, 'x');
   absl::Status last;
   int taken = 0;
@@ -243,7 +243,7 @@ TEST(ProducerTest, KeepsEachKeyInOnePartition) {
       },
       /*partitions=*/8);
   // The broker's sequence rule is of one partition: without idempotence here.
-  Run run(broker, {.linger_ms = 1, .batch_bytes = 1024, .idempotent = false});
+  TestRun run(broker, {.linger_ms = 1, .batch_bytes = 1024, .idempotent = false});
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(run.producer().Produce({.key = "key" + std::to_string(i % 50), .value = "v"}).ok());
   }
