@@ -134,14 +134,16 @@ class Log {
   absl::StatusOr<std::vector<Entry>> ReadByIndex(Index from, Index limit, size_t max_bytes) const;
 
   // First offset in [start_offset(), limit) whose record has a timestamp >= timestamp_ms; `limit`
-  // when there is none. Blocking. Errors: as Read.
+  // when there is none. Blocking. Errors: as Read; DATA_LOSS also when the record may be among lost
+  // ones.
   absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms, Offset limit) const;
 
   // The term of the entry. Errors: OUT_OF_RANGE outside [first_index(), end_index()); DATA_LOSS.
   absl::StatusOr<Term> TermAt(Index index) const;
 
-  // The runs of entries by term, first to last; from the index files, without reading the stores.
-  std::vector<TermStart> Terms() const;
+  // The runs of entries by term, first to last. Reads two entries of each segment and a few for
+  // every change of term. Blocking. Errors: DATA_LOSS.
+  absl::StatusOr<std::vector<TermStart>> Terms() const;
 
   const LogOptions& options() const { return options_; }
 
@@ -156,6 +158,8 @@ class Log {
   absl::Status OpenSegments(RecoveryReport& report);
   absl::StatusOr<Segments> LoadSegments(std::vector<Offset> bases, RecoveryReport& report);
   absl::Status RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& report);
+  absl::Status CheckEnds(RecoveryReport& report);
+  absl::Status RemoveOrphanIndexes(const std::vector<env::DirectoryEntry>& names);
   absl::Status RemoveSegmentFiles(Offset base);
   absl::Status AppendSegment(Offset base_offset, Index base_index, Term base_term);
   absl::Status Roll();
@@ -164,6 +168,13 @@ class Log {
   absl::Status Rollback(Index from);
   void PublishBounds();
   StoreHeader HeaderFor(Offset base_offset, Index base_index, Term base_term) const;
+
+  // OffsetForTimestamp among the records that can be read.
+  absl::StatusOr<Offset> FirstReadableAt(int64_t timestamp_ms, Offset limit) const;
+
+  absl::StatusOr<TermStart> TermStartAt(Index index) const;
+  absl::Status AddTermsBetween(const TermStart& low, const TermStart& high,
+                               std::vector<TermStart>& terms) const;
 
   Segments segments() const;
   void SetSegments(Segments segments);

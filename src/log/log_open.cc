@@ -148,15 +148,25 @@ absl::Status Log::OpenSegments(RecoveryReport& report) {
     SetSegments(list);
     active_ = list.back();
   }
+  CAIRN_RETURN_IF_ERROR(CheckEnds(report));
+  CAIRN_RETURN_IF_ERROR(RemoveOrphanIndexes(names));
+  PublishBounds();
+  return absl::OkStatus();
+}
+
+// What is missing before the first segment and behind the last one.
+absl::Status Log::CheckEnds(RecoveryReport& report) {
+  const std::string& directory = options_.directory;
   if (active_->sealed_on_disk()) {
     return absl::DataLossError(
         base::StrCat("the store file that follows ", active_->path(),
                      " is missing; restore it, or the length of the log is unknown"));
   }
-  if (list.front()->base_offset() > start_.offset) {
+  const auto first = segments().front();
+  if (first->base_offset() > start_.offset) {
     report.damages.push_back(
-        {directory, 0, 0, start_.offset, list.front()->base_offset(),
-         base::StrCat("the store files before ", list.front()->path(), " are missing")});
+        {directory, 0, 0, start_.offset, first->base_offset(),
+         base::StrCat("the store files before ", first->path(), " are missing")});
   }
   std::sort(report.damages.begin(), report.damages.end(),
             [](const Damage& a, const Damage& b) { return a.first_offset < b.first_offset; });
@@ -169,8 +179,25 @@ absl::Status Log::OpenSegments(RecoveryReport& report) {
                                             active_->end_offset().value(), ", before its start ",
                                             start_.offset.value()));
   }
-  PublishBounds();
   return absl::OkStatus();
+}
+
+// An index that outlived its store must not be met by a new store of the same base offset: its
+// marks would testify to records that were never in it.
+absl::Status Log::RemoveOrphanIndexes(const std::vector<env::DirectoryEntry>& names) {
+  std::set<std::string> known;
+  for (const auto& segment : segments()) known.insert(IndexFileName(segment->base_offset()));
+  bool removed = false;
+  for (const auto& entry : names) {
+    if (entry.is_directory || !entry.name.ends_with(".index") || !IsKnownName(entry.name) ||
+        known.contains(entry.name)) {
+      continue;
+    }
+    const absl::Status status = fs_.RemoveFile(env::JoinPath(options_.directory, entry.name));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    removed = true;
+  }
+  return removed ? fs_.SyncDir(options_.directory) : absl::OkStatus();
 }
 
 }  // namespace cairn::log

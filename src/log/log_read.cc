@@ -103,6 +103,18 @@ absl::StatusOr<std::vector<Entry>> Log::ReadByIndex(Index from, Index limit,
 }
 
 absl::StatusOr<Offset> Log::OffsetForTimestamp(int64_t timestamp_ms, Offset limit) const {
+  CAIRN_ASSIGN_OR_RETURN(const Offset found, FirstReadableAt(timestamp_ms, limit));
+  // The record sought may be among lost ones right before: what was lost is not known to be
+  // earlier.
+  if (found > start_offset()) {
+    for (const Damage& damage : damages()) {
+      if (damage.first_offset < found && found <= damage.end_offset) return DamageError(damage);
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<Offset> Log::FirstReadableAt(int64_t timestamp_ms, Offset limit) const {
   // The first segment whose largest timestamp is late enough holds the record, if it is below the
   // limit.
   const Segments list = segments();
@@ -143,22 +155,43 @@ absl::StatusOr<Term> Log::TermAt(Index index) const {
         base::StrCat("index ", index.value(), " is not in the log, which holds [",
                      first_index().value(), ", ", end_index().value(), ")"));
   }
-  CAIRN_ASSIGN_OR_RETURN(const auto entries, ReadByIndex(index, index + 1, 1));
-  return entries.front().header.term;
+  CAIRN_ASSIGN_OR_RETURN(const TermStart entry, TermStartAt(index));
+  return entry.term;
 }
 
-std::vector<TermStart> Log::Terms() const {
+// Terms never go back: between two entries of the same term there is no other. The index is not
+// asked, because it may be incomplete or wrong, and what follows from this decides what a replica
+// throws away.
+absl::StatusOr<std::vector<TermStart>> Log::Terms() const {
   std::vector<TermStart> terms;
   for (const auto& segment : segments()) {
-    for (uint32_t i = 0; i < segment->index().entry_count(); ++i) {
-      const auto entry = segment->index().At(i);
-      if (!entry) continue;
-      if (terms.empty() || terms.back().term != entry->term) {
-        terms.push_back({entry->term, entry->index, entry->offset});
-      }
-    }
+    if (segment->end_index() == segment->base_index()) continue;
+    CAIRN_ASSIGN_OR_RETURN(const TermStart first, TermStartAt(segment->base_index()));
+    CAIRN_ASSIGN_OR_RETURN(const TermStart last, TermStartAt(segment->end_index() - 1));
+    if (terms.empty() || terms.back().term != first.term) terms.push_back(first);
+    CAIRN_RETURN_IF_ERROR(AddTermsBetween(first, last, terms));
   }
   return terms;
+}
+
+absl::StatusOr<TermStart> Log::TermStartAt(Index index) const {
+  CAIRN_ASSIGN_OR_RETURN(const auto entries, ReadByIndex(index, index + 1, 1));
+  const EntryHeader& header = entries.front().header;
+  return TermStart{header.term, header.index, header.base_offset};
+}
+
+// Adds the terms that begin in (low, high].
+absl::Status Log::AddTermsBetween(const TermStart& low, const TermStart& high,
+                                  std::vector<TermStart>& terms) const {
+  if (low.term == high.term) return absl::OkStatus();
+  if (low.first_index + 1 == high.first_index) {
+    terms.push_back(high);
+    return absl::OkStatus();
+  }
+  const uint64_t distance = high.first_index - low.first_index;
+  CAIRN_ASSIGN_OR_RETURN(const TermStart middle, TermStartAt(low.first_index + distance / 2));
+  CAIRN_RETURN_IF_ERROR(AddTermsBetween(low, middle, terms));
+  return AddTermsBetween(middle, high, terms);
 }
 
 }  // namespace cairn::log

@@ -59,8 +59,15 @@ absl::Status WriteLogStart(env::FileSystem& fs, const std::string& directory,
 absl::StatusOr<LogStart> ReadLogStart(env::FileSystem& fs, const std::string& directory) {
   const std::string path = env::JoinPath(directory, kFileName);
   CAIRN_ASSIGN_OR_RETURN(const std::string content, env::ReadFile(fs, path, kMaxFileBytes));
+  std::vector<std::string> lines = absl::StrSplit(content, '\n');
+  // By position too: a flipped bit may have taken the end of the first line.
+  const size_t half = content.size() / 2;
+  if (half > 0) {
+    lines.push_back(content.substr(0, half - 1));
+    lines.push_back(content.substr(half, content.size() - half - 1));
+  }
   LogStart start;
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(content, '\n'))) {
+  for (const std::string& line : lines) {
     if (ParseLine(line, start)) return start;
   }
   return absl::DataLossError(base::StrCat(path, " is damaged: no line of it fits its CRC32C"));

@@ -151,7 +151,7 @@ TEST_F(LogTest, BarriersTakeAnIndexButNoOffset) {
   EXPECT_EQ((*all)[1].header.kind, EntryKind::kBarrier);
   EXPECT_EQ(*log_->TermAt(Index(1)), Term(1));
   EXPECT_EQ(*log_->TermAt(Index(2)), Term(2));
-  const auto terms = log_->Terms();
+  const auto terms = *log_->Terms();
   ASSERT_EQ(terms.size(), 2u);
   EXPECT_EQ(terms[1].first_index, Index(2));
 }

@@ -21,6 +21,14 @@ absl::Status Foreign(const std::string& path, const StoreHeader& found,
       ". Move the file back to where it came from"));
 }
 
+// Whether the index says that its store held durable entries.
+bool HeldEntries(env::FileSystem& fs, const std::string& index_path, const StoreHeader& header) {
+  const auto index = SparseIndex::Open(fs, index_path, header);
+  if (!index.ok()) return false;
+  const auto mark = (*index)->durable_mark();
+  return mark && mark->store_bytes > kStoreHeaderBytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
@@ -28,6 +36,8 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
                                                        RecoveryReport& report) {
   StoreHeader expected = options.header;
   const std::string path = env::JoinPath(options.directory, StoreFileName(expected.base_offset));
+  const std::string index_path =
+      env::JoinPath(options.directory, IndexFileName(expected.base_offset));
   CAIRN_ASSIGN_OR_RETURN(auto file, fs.Open(path, env::OpenMode::kReadWrite));
   CAIRN_ASSIGN_OR_RETURN(const uint64_t file_size, file->Size());
   std::string block(kStoreHeaderBytes, '\0');
@@ -44,9 +54,10 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
   } else if (absl::IsUnimplemented(header.status())) {
     return absl::UnimplementedError(base::StrCat(path, ": ", header.status().message()));
   } else {
-    // Both copies of the header are damaged. Its name and its log say the same things but for the
-    // base index, which the first intact entry tells. Without one, a last segment is a torn
-    // creation.
+    // Both copies of the header are damaged. Its name and its log say the same things but for
+    // generation and base index, which the index file repeats and the first intact entry tells.
+    // Without an entry, now or ever, a last segment is a torn creation.
+    const bool has_index = SparseIndex::CompleteHeader(fs, index_path, expected);
     StoreScanner scanner(*file, expected, kStoreHeaderBytes, file_size);
     std::optional<EntryHeader> first;
     while (!first) {
@@ -54,17 +65,18 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
       if (step.kind == StoreScanner::Kind::kEnd) break;
       if (step.header_intact) first = step.header;
     }
-    if (!first && !options.next) {
+    if (!first && !options.next && !(has_index && HeldEntries(fs, index_path, expected))) {
       return absl::NotFoundError(base::StrCat(path, " has no header and no entry"));
     }
-    if (first && first->base_offset == expected.base_offset) expected.base_index = first->index;
+    if (!has_index && first && first->base_offset == expected.base_offset) {
+      expected.base_index = first->index;
+    }
     report.notes.push_back(base::StrCat(path, ": ", header.status().message(),
                                         "; the header was taken from the name of the file"));
   }
 
   std::shared_ptr<Segment> segment(new Segment(path, expected, std::move(file)));
-  CAIRN_RETURN_IF_ERROR(segment->OpenIndex(
-      fs, env::JoinPath(options.directory, IndexFileName(expected.base_offset)), report));
+  CAIRN_RETURN_IF_ERROR(segment->OpenIndex(fs, index_path, report));
   if (!segment->TrustCloseMark(file_size)) {
     CAIRN_RETURN_IF_ERROR(segment->Recover(file_size, !options.next, report));
   }

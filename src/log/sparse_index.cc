@@ -31,15 +31,26 @@ constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'i', 'd', 'x'};
 // Room that a new index gets; it doubles from there. 1,000 idle partitions take 16 MiB of disk.
 constexpr uint64_t kInitialBytes = 4 * kPageBytes;
 
-// The closing CRC of a run of `size` bytes, seeded so that a run of zeros does not check.
-uint32_t SealOf(const char* from, size_t size) {
-  return base::ExtendCrc32c(0x6e726963, std::string_view(from, size - 4));
+// The closing CRC of the `size` bytes at `from`. Its seed says where they belong, so that zeros,
+// and bytes that were written to the wrong place, do not check.
+uint32_t SealOf(const char* from, size_t size, uint32_t seed) {
+  return base::ExtendCrc32c(seed, std::string_view(from, size - 4));
 }
-void Seal(char* from, size_t size) {
-  StoreLittleEndian<uint32_t>(from + size - 4, SealOf(from, size));
+void Seal(char* from, size_t size, uint32_t seed) {
+  StoreLittleEndian<uint32_t>(from + size - 4, SealOf(from, size, seed));
 }
-bool IsSealed(const char* from, size_t size) {
-  return LoadLittleEndian<uint32_t>(from + size - 4) == SealOf(from, size);
+bool IsSealed(const char* from, size_t size, uint32_t seed) {
+  return LoadLittleEndian<uint32_t>(from + size - 4) == SealOf(from, size, seed);
+}
+
+// The identity completes a lost store header: its seed has only what the name of the file and its
+// log say.
+uint32_t IdentitySeed(const StoreHeader& store) {
+  StoreHeader known;
+  known.topic_id = store.topic_id;
+  known.partition = store.partition;
+  known.base_offset = store.base_offset;
+  return known.SeedAt(kIdentityAt);
 }
 
 void EncodeIdentity(const StoreHeader& store, char* to) {
@@ -47,7 +58,7 @@ void EncodeIdentity(const StoreHeader& store, char* to) {
   StoreLittleEndian<uint32_t>(to + 8, store.generation);
   StoreLittleEndian<uint64_t>(to + 12, store.base_offset.value());
   StoreLittleEndian<uint64_t>(to + 20, store.base_index.value());
-  Seal(to, kIdentityBytes);
+  Seal(to, kIdentityBytes, IdentitySeed(store));
 }
 
 }  // namespace
@@ -104,6 +115,23 @@ absl::StatusOr<std::unique_ptr<SparseIndex>> SparseIndex::Open(env::FileSystem& 
   return index;
 }
 
+bool SparseIndex::CompleteHeader(env::FileSystem& fs, const std::string& path,
+                                 StoreHeader& header) {
+  const auto file = fs.Open(path, env::OpenMode::kReadOnly);
+  if (!file.ok()) return false;
+  char identity[kIdentityBytes];
+  const auto got = (*file)->ReadAt(kIdentityAt, identity);
+  if (!got.ok() || *got < kIdentityBytes) return false;
+  StoreHeader said = header;
+  said.generation = LoadLittleEndian<uint32_t>(identity + 8);
+  said.base_index = Index(LoadLittleEndian<uint64_t>(identity + 20));
+  char expected[kIdentityBytes];
+  EncodeIdentity(said, expected);
+  if (std::memcmp(identity, expected, kIdentityBytes) != 0) return false;
+  header = said;
+  return true;
+}
+
 absl::Status SparseIndex::MapWhole(uint64_t size_bytes) {
   CAIRN_ASSIGN_OR_RETURN(std::shared_ptr<env::Mapping> fresh, file_->Map(size_bytes));
   capacity_ = static_cast<uint32_t>((size_bytes - kEntriesAt) / kEntryBytes);
@@ -119,8 +147,8 @@ std::shared_ptr<env::Mapping> SparseIndex::mapping() const {
 
 bool SparseIndex::Append(const IndexEntry& entry) {
   const uint32_t count = count_.load(std::memory_order_relaxed);
-  const uint64_t relative_offset = entry.offset - base_offset_;
-  const uint64_t relative_index = entry.index - base_index_;
+  const uint64_t relative_offset = entry.offset - store_.base_offset;
+  const uint64_t relative_index = entry.index - store_.base_index;
   constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
   if (relative_offset > kMax || relative_index > kMax) return false;
   if (count == capacity_) {
@@ -128,14 +156,15 @@ bool SparseIndex::Append(const IndexEntry& entry) {
     const uint64_t grown = std::max(kInitialBytes, (used * 2 + kPageBytes - 1) & ~(kPageBytes - 1));
     if (!file_->Allocate(grown).ok() || !MapWhole(grown).ok()) return false;
   }
-  char* to = mapping()->bytes().data() + kEntriesAt + count * kEntryBytes;
+  const size_t at = kEntriesAt + size_t{count} * kEntryBytes;
+  char* to = mapping()->bytes().data() + at;
   StoreLittleEndian<uint32_t>(to, static_cast<uint32_t>(relative_offset));
   StoreLittleEndian<uint32_t>(to + 4, static_cast<uint32_t>(relative_index));
   StoreLittleEndian<uint32_t>(to + 8, entry.position);
   StoreLittleEndian<int32_t>(to + 12, entry.term.value());
   StoreLittleEndian<int64_t>(to + 16, entry.max_timestamp_ms);
   StoreLittleEndian<uint32_t>(to + 24, 0);
-  Seal(to, kEntryBytes);
+  Seal(to, kEntryBytes, store_.SeedAt(at));
   count_.store(count + 1, std::memory_order_release);
   return true;
 }
@@ -153,13 +182,13 @@ void SparseIndex::SetDurableMark(const DurableMark& mark) {
   StoreLittleEndian<uint32_t>(to + 4, 0);
   StoreLittleEndian<uint64_t>(to + 8, mark.end_offset.value());
   StoreLittleEndian<uint64_t>(to + 16, mark.end_index.value());
-  Seal(to, kDurableMarkBytes);
+  Seal(to, kDurableMarkBytes, store_.SeedAt(kDurableMarkAt));
 }
 
 std::optional<DurableMark> SparseIndex::durable_mark() const {
   const auto map = mapping();
   const char* from = map->bytes().data() + kDurableMarkAt;
-  if (!IsSealed(from, kDurableMarkBytes)) return std::nullopt;
+  if (!IsSealed(from, kDurableMarkBytes, store_.SeedAt(kDurableMarkAt))) return std::nullopt;
   DurableMark mark;
   mark.store_bytes = LoadLittleEndian<uint32_t>(from);
   mark.end_offset = Offset(LoadLittleEndian<uint64_t>(from + 8));
@@ -176,7 +205,7 @@ void SparseIndex::SetCloseMark(const CloseMark& mark) {
   StoreLittleEndian<int32_t>(to + 24, mark.last_term.value());
   StoreLittleEndian<uint32_t>(to + 28, mark.sealed ? 1 : 0);
   StoreLittleEndian<int64_t>(to + 32, mark.max_timestamp_ms);
-  Seal(to, kCloseMarkBytes);
+  Seal(to, kCloseMarkBytes, store_.SeedAt(kCloseMarkAt));
 }
 
 void SparseIndex::ClearCloseMark() {
@@ -191,7 +220,7 @@ void SparseIndex::ClearCloseMark() {
 std::optional<CloseMark> SparseIndex::close_mark() const {
   const auto map = mapping();
   const char* from = map->bytes().data() + kCloseMarkAt;
-  if (!IsSealed(from, kCloseMarkBytes)) return std::nullopt;
+  if (!IsSealed(from, kCloseMarkBytes, store_.SeedAt(kCloseMarkAt))) return std::nullopt;
   CloseMark mark;
   mark.store_bytes = LoadLittleEndian<uint32_t>(from);
   mark.entry_count = LoadLittleEndian<uint32_t>(from + 4);
@@ -218,11 +247,12 @@ absl::Status SparseIndex::Trim() {
 
 std::optional<IndexEntry> SparseIndex::At(uint32_t i) const {
   const auto map = mapping();
-  const char* from = map->bytes().data() + kEntriesAt + size_t{i} * kEntryBytes;
-  if (!IsSealed(from, kEntryBytes)) return std::nullopt;
+  const size_t at = kEntriesAt + size_t{i} * kEntryBytes;
+  const char* from = map->bytes().data() + at;
+  if (!IsSealed(from, kEntryBytes, store_.SeedAt(at))) return std::nullopt;
   IndexEntry entry;
-  entry.offset = base_offset_ + LoadLittleEndian<uint32_t>(from);
-  entry.index = base_index_ + LoadLittleEndian<uint32_t>(from + 4);
+  entry.offset = store_.base_offset + LoadLittleEndian<uint32_t>(from);
+  entry.index = store_.base_index + LoadLittleEndian<uint32_t>(from + 4);
   entry.position = LoadLittleEndian<uint32_t>(from + 8);
   entry.term = Term(LoadLittleEndian<int32_t>(from + 12));
   entry.max_timestamp_ms = LoadLittleEndian<int64_t>(from + 16);

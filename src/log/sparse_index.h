@@ -68,6 +68,11 @@ class SparseIndex {
   static absl::StatusOr<std::unique_ptr<SparseIndex>> Open(env::FileSystem& fs, std::string path,
                                                            const StoreHeader& store);
 
+  // Fills in the generation and the base index of a `header` whose other fields are known: the
+  // index remembers them when the store file has lost its own. False when there is no index of that
+  // store. Blocking.
+  static bool CompleteHeader(env::FileSystem& fs, const std::string& path, StoreHeader& header);
+
   // ---- writer ----
 
   // Adds an entry behind the last one. A full disk makes the index incomplete, never wrong: the
@@ -102,7 +107,7 @@ class SparseIndex {
 
  private:
   SparseIndex(std::unique_ptr<env::File> file, const StoreHeader& store)
-      : file_(std::move(file)), base_offset_(store.base_offset), base_index_(store.base_index) {}
+      : file_(std::move(file)), store_(store) {}
 
   absl::Status MapWhole(uint64_t size_bytes);
   std::shared_ptr<env::Mapping> mapping() const;
@@ -110,8 +115,7 @@ class SparseIndex {
   std::optional<IndexEntry> LastWhere(Before before) const;
 
   const std::unique_ptr<env::File> file_;
-  const Offset base_offset_;
-  const Index base_index_;
+  const StoreHeader store_;
   std::atomic<uint32_t> count_{0};
   uint32_t capacity_ = 0;  // entries that the mapping has room for
 
