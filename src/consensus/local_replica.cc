@@ -80,9 +80,7 @@ void LocalReplica::OnPersisted(const absl::Status& status) {
   } else if (!log_->failed()) {
     Reject(absl::IsResourceExhausted(status) ? DiskFull(status) : DiskFailed(status));
   } else {
-    failure_ = DiskFailed(status);
-    Reject(failure_);
-    ScheduleReopen();
+    Fail(status);
   }
   if (stopping_) FinishStop();
 }
@@ -92,16 +90,25 @@ void LocalReplica::Commit() {
   owner_.OnCommitted(committed_);
 }
 
-// Takes everything back that is not in the log; proposals start again at its end.
+// Takes everything back that is not committed. What a failed log holds beyond that is not known
+// before it was opened again, so its end says nothing.
 void LocalReplica::Reject(const absl::Status& error) {
   pending_.clear();
   next_index_ = log_->end_index();
-  next_offset_ = log_->end_offset();
-  owner_.OnRejected(next_offset_, error);
+  next_offset_ = committed_;
+  owner_.OnRejected(committed_, error);
+}
+
+void LocalReplica::Fail(const absl::Status& cause) {
+  failure_ = DiskFailed(cause);
+  Reject(failure_);
+  ScheduleReopen();
 }
 
 void LocalReplica::ScheduleReopen() {
-  if (stopping_) return;
+  // Once: an operation on the log and the group behind it may both find that it failed.
+  if (stopping_ || reopening_) return;
+  reopening_ = true;
   reopen_pause_ms_ = std::clamp(reopen_pause_ms_ * 2, kFirstReopenPauseMs, kLongestReopenPauseMs);
   dependencies_.loop->PostAfter(reopen_pause_ms_ * 1'000'000, [self = shared_from_this()] {
     if (self->stopping_) return;
@@ -119,6 +126,7 @@ void LocalReplica::ScheduleReopen() {
 }
 
 void LocalReplica::Reopened(absl::StatusOr<std::unique_ptr<log::Log>> opened) {
+  reopening_ = false;
   if (stopping_) return;
   if (opened.ok() && (*opened)->end_offset() < committed_) {
     opened =
@@ -153,11 +161,7 @@ void LocalReplica::RunOnLog(LogOperation operation, absl::AnyInvocable<void(absl
   dependencies_.group_commit->Run(
       [log = log_, operation = std::move(operation)]() mutable { return operation(*log); },
       [self = shared_from_this(), done = std::move(done)](absl::Status status) mutable {
-        if (self->log_->failed() && self->failure_.ok()) {
-          self->failure_ = DiskFailed(status);
-          self->Reject(self->failure_);
-          self->ScheduleReopen();
-        }
+        if (self->log_->failed() && self->failure_.ok()) self->Fail(status);
         done(std::move(status));
       });
 }

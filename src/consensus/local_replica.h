@@ -49,6 +49,7 @@ class LocalReplica final : public Replica,
  private:
   void Commit();
   void Reject(const absl::Status& error);
+  void Fail(const absl::Status& cause);
   void ScheduleReopen();
   void Reopened(absl::StatusOr<std::unique_ptr<log::Log>> opened);
   void FinishStop();
@@ -68,6 +69,7 @@ class LocalReplica final : public Replica,
   bool writing_ = false;    // a group with our entries is at the disk
   absl::Status failure_;    // why nothing can be proposed; OK normally
   int64_t reopen_pause_ms_ = 0;
+  bool reopening_ = false;  // an opening is planned or under way
   bool stopping_ = false;
   absl::AnyInvocable<void(absl::Status)> stopped_;
 };
