@@ -2,6 +2,7 @@
 // and deleted by retention, the broker stops and starts. What clients were told stays true.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "base/malloc_tuning.h"
@@ -404,6 +405,39 @@ TEST(BrokerFaultTest, AFailedSyncClosesThePartitionUntilItWasOpenedAgainFromTheD
       ASSERT_TRUE(broker.status().ok()) << broker.status();
       ASSERT_EQ(Compare(broker, script.model(), true), "");
     }
+    script.Kill();
+  }
+}
+
+TEST(BrokerFaultTest, NoFailingCallLosesMovesOrRepeatsWhatWasAcknowledged) {
+  const std::string topic(kDefaultTopic);
+  for (uint64_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    BrokerScript script(seed);
+    script.Start();
+    for (int step = 0; step < 40 && !HasFailure(); ++step) {
+      constexpr std::array kFaults = {env::SimFault::kIoError, env::SimFault::kNoSpace,
+                                      env::SimFault::kShortWrite};
+      script.fs().FailCall(script.fs().call_count() + 1 + script.Below(10),
+                           kFaults[script.Below(3)]);
+      for (uint64_t i = script.Below(5); i > 0; --i) {
+        script.Send(topic, 0, false);
+        if (script.Below(2) == 0) script.broker().executor().RunOne();
+      }
+      // Now and then long enough for an opening or a round of retention.
+      script.broker().executor().RunFor(
+          std::array<int64_t, 4>{0, 900'000'000, 2'000'000'000, 31'000'000'000}[script.Below(4)]);
+      script.fs().ClearFaults();
+      ASSERT_EQ(Compare(script.broker(), script.model(), false), "");
+    }
+    script.broker().executor().RunFor(60'000'000'000);
+    script.Send(topic, 0, false);
+    script.broker().executor().RunUntilIdle();
+    ASSERT_TRUE(script.last_answer().ok()) << script.last_answer();  // it healed
+    const auto image = script.fs().CrashImage(env::CrashChoice::Random(seed));
+    SimBroker broker(*image, 1, script.broker().wall_ms());
+    ASSERT_TRUE(broker.status().ok()) << broker.status();
+    ASSERT_EQ(Compare(broker, script.model(), false), "");
     script.Kill();
   }
 }
