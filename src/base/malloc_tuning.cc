@@ -1,5 +1,7 @@
 #include "base/malloc_tuning.h"
 
+#include <cstdlib>  // any header of the C library: they define __GLIBC__
+
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
