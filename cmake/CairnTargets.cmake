@@ -19,7 +19,7 @@ function(cairn_test layer)
   cmake_parse_arguments(A "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${layer}_test ${A_SOURCES})
   target_link_libraries(${layer}_test PRIVATE cairn::${layer} ${A_DEPENDS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${layer}_test TEST_PREFIX ${layer}/ PROPERTIES LABELS ${layer} TIMEOUT 300
+  gtest_discover_tests(${layer}_test TEST_PREFIX ${layer}/ PROPERTIES LABELS ${layer} TIMEOUT 900
                        DISCOVERY_TIMEOUT 60)
 endfunction()
 

@@ -83,7 +83,7 @@ TEST(LogCrashTest, EveryAcknowledgedEntrySurvivesAPowerCutAtEveryWrite) {
   }
   std::printf("%lu crash states\n", static_cast<unsigned long>(states));
   RecordProperty("crash_states", static_cast<int>(states));
-  if (!HasFailure()) {
+  if (!HasFailure() && std::getenv("CAIRN_CRASH_SCRIPTS") == nullptr) {
     EXPECT_GE(states, 100'000u);
   }
 }
