@@ -227,8 +227,7 @@ TEST_F(PortMultiplexerTest, RestsBetweenFailedAcceptsInsteadOfSpinning) {
   Await([&] { return accepts == 11; });
   EXPECT_EQ(executor.waited_ns, 10 * 100);
   EXPECT_EQ(multiplexer_->counters().accept_failures, 10u);
-  multiplexer_->Stop();
-  multiplexer_.reset();  // it uses the executor of this test
+  multiplexer_->Stop();  // it uses the executor of this test
 }
 
 }  // namespace
