@@ -1,5 +1,5 @@
-// A batch as a client sends it: whatever passes ValidateBatch can be read back, record by record, and no bytes make
-// it crash, overrun or allocate without bound.
+// A batch as a client sends it: whatever passes ValidateBatch can be read back, record by record,
+// and no bytes make it crash, overrun or allocate without bound.
 #include <cstdint>
 #include <string_view>
 

@@ -1,5 +1,5 @@
-// A store file as a damaged disk might return it: the log opens or says why not, and reading what it then claims to
-// hold ends, without a crash.
+// A store file as a damaged disk might return it: the log opens or says why not, and reading what
+// it then claims to hold ends, without a crash.
 #include <cstdint>
 #include <string_view>
 
@@ -21,7 +21,8 @@ void Run(std::string_view input) {
   LogOptions options;
   options.directory = "/log";
   options.topic_id = base::Uuid::FromRandom(1, 2);
-  CAIRN_CHECK(fs.CreateDir("/log").ok() && Log::Create(fs, clock, options).ok(), "the disk is whole");
+  CAIRN_CHECK(fs.CreateDir("/log").ok() && Log::Create(fs, clock, options).ok(),
+              "the disk is whole");
   RecoveryReport report;
   {
     auto log = Log::Open(fs, clock, options, report);
