@@ -44,3 +44,7 @@ else()
   add_compile_options($<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
+if(CAIRN_FUZZ)
+  # In the layers too: without it the fuzzer sees nothing of what it drives.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
