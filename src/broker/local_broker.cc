@@ -54,7 +54,7 @@ LocalBroker::LocalBroker(env::FileSystem& fs, env::Clock& clock, env::Random& ra
       clock_(clock),
       random_(random),
       options_(std::move(options)),
-      tail_cache_(options_.tail_cache_bytes) {
+      tail_cache_(std::make_shared<log::TailCache>(options_.tail_cache_bytes)) {
   for (const ShardExecutors& e : executors) shards_.push_back(std::make_unique<Shard>(fs, e));
 }
 
@@ -96,7 +96,7 @@ absl::StatusOr<std::shared_ptr<ShardPartition>> LocalBroker::OpenPartition(const
   log::RecoveryReport report;
   CAIRN_ASSIGN_OR_RETURN(
       auto log,
-      log::Log::Open(fs_, clock_, store_->LogOptionsFor(info, partition, &tail_cache_), report));
+      log::Log::Open(fs_, clock_, store_->LogOptionsFor(info, partition, tail_cache_), report));
   options_.on_recovery(info.name, partition, report);
   CAIRN_ASSIGN_OR_RETURN(ProducerStates states, LoadProducerStates(fs_, *log));
   auto served = std::make_shared<ShardPartition>(

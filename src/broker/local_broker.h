@@ -73,7 +73,8 @@ class LocalBroker final : public Broker {
   env::Clock& clock_;
   env::Random& random_;
   const BrokerOptions options_;
-  log::TailCache tail_cache_;
+  const std::shared_ptr<log::TailCache>
+      tail_cache_;  // shared with the logs, which readers may keep
   NodeCounters counters_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<DataDirectory> directory_;

@@ -77,7 +77,7 @@ absl::StatusOr<TopicInfo> Decode(const std::string& path, const std::string& tex
 }  // namespace
 
 log::LogOptions TopicStore::LogOptionsFor(const TopicInfo& info, PartitionId partition,
-                                          log::TailCache* tail_cache) const {
+                                          std::shared_ptr<log::TailCache> tail_cache) const {
   log::LogOptions options;
   options.directory =
       env::JoinPath(env::JoinPath(directory_, info.name), base::StrCat(partition.value()));
@@ -85,7 +85,7 @@ log::LogOptions TopicStore::LogOptionsFor(const TopicInfo& info, PartitionId par
   options.partition = partition;
   options.segment_bytes = static_cast<uint64_t>(info.settings.segment_bytes);
   options.segment_ms = info.settings.segment_ms;
-  options.tail_cache = tail_cache;
+  options.tail_cache = std::move(tail_cache);
   return options;
 }
 

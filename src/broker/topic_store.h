@@ -11,6 +11,7 @@
 // All functions block. One thread at a time.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ class TopicStore {
   absl::StatusOr<std::string> Delete(const TopicInfo& info);
 
   log::LogOptions LogOptionsFor(const TopicInfo& info, PartitionId partition,
-                                log::TailCache* tail_cache) const;
+                                std::shared_ptr<log::TailCache> tail_cache) const;
 
  private:
   absl::Status CreateIn(const std::string& path, const TopicInfo& info);

@@ -283,8 +283,7 @@ absl::Status Log::Reset(LogStart start) {
   failed_ = true;  // until all steps are done
   CAIRN_RETURN_IF_ERROR(WriteLogStart(fs_, options_.directory, start));
   if (options_.tail_cache != nullptr) {
-    options_.tail_cache->RemoveLog(cache_id_);
-    cache_id_ = options_.tail_cache->NewLog();
+    options_.tail_cache->TruncateSuffix(cache_id_, Index(0));
   }
   // From here on the old files are leftovers of another generation, whether they are removed or
   // not.

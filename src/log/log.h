@@ -42,7 +42,8 @@ struct LogOptions {
   PartitionId partition;
   uint64_t segment_bytes = 256 << 20;  // up to kMaxSegmentBytes
   int64_t segment_ms = INT64_MAX;      // roll when the segment is older, by the wall clock
-  TailCache* tail_cache = nullptr;     // outlives the log; nullptr: no cache
+  // nullptr: no cache. Shared because a reader may keep a log longer than the node keeps its cache.
+  std::shared_ptr<TailCache> tail_cache;
 };
 
 inline constexpr uint64_t kMinSegmentBytes = 64 << 10;

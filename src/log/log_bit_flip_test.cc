@@ -11,7 +11,7 @@ namespace {
 // Under the sanitizers every bit takes too long; a stride prime to 8 still meets each bit of a
 // byte.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kStride = 37;
+constexpr uint64_t kStride = 101;
 #else
 constexpr uint64_t kStride = 1;
 #endif
