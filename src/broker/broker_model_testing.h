@@ -18,13 +18,14 @@
 #include "env/sim_executor.h"
 #include "env/sim_file_system.h"
 #include "env/sim_random.h"
+#include "env/sim_thread.h"
 #include "log/log.h"
 #include "log/records.h"
 
 namespace cairn::broker {
 
-// A broker on one thread and simulated time. Destroying it without Stop is the death of the
-// process.
+// A broker on one thread and simulated time, whose disk is as quick or as slow as chance will have
+// it. Destroying it without Stop is the death of the process.
 class SimBroker {
  public:
   explicit SimBroker(env::FileSystem& fs, uint64_t seed, int64_t wall_ms) : random_(seed) {
@@ -38,7 +39,8 @@ class SimBroker {
       for (const auto& damage : report.damages) damages_ += topic + ": " + Describe(damage) + "\n";
     };
     executor_ = std::make_unique<env::SimExecutor>(clock_);
-    opened_ = Broker::Open(fs, clock_, random_, {{executor_.get(), executor_.get()}}, options);
+    disk_ = std::make_unique<env::SimThread>(*executor_, random_);
+    opened_ = Broker::Open(fs, clock_, random_, {{executor_.get(), disk_.get()}}, options);
   }
   ~SimBroker() { executor_.reset(); }  // what was still to be done is not done
 
@@ -63,6 +65,7 @@ class SimBroker {
  private:
   env::SimClock clock_;
   env::SimRandom random_;
+  std::unique_ptr<env::SimThread> disk_;
   std::unique_ptr<env::SimExecutor> executor_;
   std::string damages_;
   absl::StatusOr<std::unique_ptr<Broker>> opened_ = absl::UnknownError("not opened");

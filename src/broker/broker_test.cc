@@ -207,6 +207,15 @@ TEST_F(BrokerTest, AnErrorAnswersItsOwnRequestInItsTurn) {
   EXPECT_EQ(partition->high_watermark(), Offset(6));
 }
 
+// What the sanitizers look for: a task that still knows a broker which has gone.
+TEST_F(BrokerTest, NoTaskOutlivesTheBrokerItKnows) {
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(Produce(*Find(), MakeBatch({"v"})).ok());
+    Reopen();
+  }
+  EXPECT_EQ(Find()->high_watermark(), Offset(200));
+}
+
 TEST_F(BrokerTest, AReaderAtTheTailIsWokenByTheNextCommit) {
   auto partition = Find();
   std::promise<absl::Status> woken;

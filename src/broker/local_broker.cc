@@ -34,6 +34,30 @@ struct Countdown {
   }
 };
 
+// Waits until what was counted has arrived.
+class WaitGroup {
+ public:
+  explicit WaitGroup(size_t count) : left_(count) {}
+  void Add(size_t count) {
+    base::MutexLock lock(mutex_);
+    left_ += count;
+  }
+  void Arrive() {
+    base::MutexLock lock(mutex_);
+    --left_;
+    arrived_.NotifyAll();
+  }
+  void Wait() {
+    base::MutexLock lock(mutex_);
+    while (left_ > 0) arrived_.Wait(mutex_);
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar arrived_;
+  size_t left_ CAIRN_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Open(env::FileSystem& fs, env::Clock& clock,
@@ -325,32 +349,40 @@ BrokerStats LocalBroker::stats() const {
 
 void LocalBroker::Stop() {
   if (stopping_.exchange(true)) return;
-  base::Mutex mutex;
-  base::CondVar changed;
-  size_t left = shards_.size() + 1;
-  const auto arrive = [&] {
-    base::MutexLock lock(mutex);
-    --left;
-    changed.NotifyAll();
-  };
+  StopTopics();
+  Drain();
+}
+
+void LocalBroker::StopTopics() {
+  WaitGroup running(shards_.size() + 1);
   // Behind whatever the admin executor has begun, so that no topic appears any more.
   admin().Post([&] {
     const Topics all = topics();
-    {
-      base::MutexLock lock(mutex);
-      left += all.size();
+    running.Add(all.size());
+    for (const auto& [name, topic] : all) {
+      StopTopic(*topic, CheckRunning(), [&running] { running.Arrive(); });
     }
-    for (const auto& [name, topic] : all) StopTopic(*topic, CheckRunning(), arrive);
-    arrive();
+    running.Arrive();
   });
   for (auto& shard : shards_) {
-    shard->executors.loop->Post([&arrive, &shard = *shard] {
+    shard->executors.loop->Post([&running, &shard = *shard] {
       shard.executors.loop->Cancel(shard.retention_timer);
-      arrive();
+      running.Arrive();
     });
   }
-  base::MutexLock lock(mutex);
-  while (left > 0) changed.Wait(mutex);
+  running.Wait();
+}
+
+void LocalBroker::Drain() {
+  // Executors are queues: when each has run this, the tasks that were posted before, which may know
+  // this broker, are over.
+  WaitGroup running(shards_.size());
+  for (auto& shard : shards_) {
+    shard->executors.disk->Post([&running, &shard = *shard] {
+      shard.executors.loop->Post([&running] { running.Arrive(); });
+    });
+  }
+  running.Wait();
 }
 
 }  // namespace cairn::broker

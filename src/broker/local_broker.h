@@ -66,6 +66,9 @@ class LocalBroker final : public Broker {
   // Stops the partitions of a topic; `done` runs once all have, on a shard's loop.
   void StopTopic(const Topic& topic, const absl::Status& reason, absl::AnyInvocable<void()> done);
   void ScheduleRetention(Shard& shard);
+  void StopTopics();
+  // Waits until no executor has a task left that knows this broker.
+  void Drain();
   env::Executor& admin() { return *shards_.front()->executors.disk; }
   absl::Status CheckRunning() const;
 

@@ -9,7 +9,10 @@ struct GroupCommit::Group {
     std::shared_ptr<Source> source;  // shared because it may be forgotten while the disk works
     std::shared_ptr<log::Log> log;   // shared because its owner may open another one meanwhile
     std::vector<log::Entry> entries;
+    Offset end;
     absl::Status status;
+
+    void Report() { source->OnPersisted(end, status); }
   };
   std::vector<Member> members;
 
@@ -47,7 +50,8 @@ void GroupCommit::StartIfIdle() {
     std::vector<log::Entry> entries = source->TakePending();
     if (entries.empty()) continue;
     auto log = source->writable_log();
-    group->members.push_back({std::move(source), std::move(log), std::move(entries), {}});
+    const Offset end = entries.back().header.end_offset();
+    group->members.push_back({std::move(source), std::move(log), std::move(entries), end, {}});
   }
   if (group->members.empty()) return;
   busy_ = true;
@@ -63,11 +67,11 @@ void GroupCommit::Finish(std::unique_ptr<Group> group) {
   // A source whose entries were not stored takes back what follows them before it can reach the
   // disk. Then the disk gets its next group, and only then the producers of this one their answers.
   for (Group::Member& member : group->members) {
-    if (!member.status.ok()) member.source->OnPersisted(member.status);
+    if (!member.status.ok()) member.Report();
   }
   StartIfIdle();
   for (Group::Member& member : group->members) {
-    if (member.status.ok()) member.source->OnPersisted(member.status);
+    if (member.status.ok()) member.Report();
   }
 }
 

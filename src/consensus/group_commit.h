@@ -30,9 +30,10 @@ class GroupCommit {
     // Hands over what waits, with the log it goes to. An empty vector: nothing after all.
     virtual std::vector<log::Entry> TakePending() = 0;
     virtual std::shared_ptr<log::Log> writable_log() = 0;
-    // The entries last taken are durable, or not stored (RESOURCE_EXHAUSTED), or in an unknown
-    // state, the log having failed.
-    virtual void OnPersisted(const absl::Status& status) = 0;
+    // The entries taken that end at `end` are durable, or not stored (RESOURCE_EXHAUSTED), or in an
+    // unknown state, the log having failed. When they are durable, the disk may already be writing
+    // what was taken next: then the log's own end is beyond `end`, and not durable.
+    virtual void OnPersisted(Offset end, const absl::Status& status) = 0;
   };
 
   GroupCommit(env::FileSystem& fs, env::Executor& loop, env::Executor& disk)

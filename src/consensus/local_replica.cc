@@ -65,18 +65,19 @@ absl::StatusOr<log::EntryHeader> LocalReplica::Propose(log::Batch batch) {
 
 std::vector<log::Entry> LocalReplica::TakePending() {
   scheduled_ = false;
-  writing_ = !pending_.empty() && failure_.ok();
-  if (!writing_) {
-    pending_.clear();
-    if (stopping_) FinishStop();
+  if (!failure_.ok()) pending_.clear();
+  if (!pending_.empty()) {
+    ++writing_;
+  } else if (stopping_) {
+    FinishStop();
   }
   return std::exchange(pending_, {});
 }
 
-void LocalReplica::OnPersisted(const absl::Status& status) {
-  writing_ = false;
+void LocalReplica::OnPersisted(Offset end, const absl::Status& status) {
+  --writing_;
   if (status.ok()) {
-    Commit();
+    Commit(end);
   } else if (!log_->failed()) {
     Reject(absl::IsResourceExhausted(status) ? DiskFull(status) : DiskFailed(status));
   } else {
@@ -85,8 +86,8 @@ void LocalReplica::OnPersisted(const absl::Status& status) {
   if (stopping_) FinishStop();
 }
 
-void LocalReplica::Commit() {
-  committed_ = log_->end_offset();
+void LocalReplica::Commit(Offset end) {
+  committed_ = end;
   owner_.OnCommitted(committed_);
 }
 
@@ -148,7 +149,7 @@ void LocalReplica::Reopened(absl::StatusOr<std::unique_ptr<log::Log>> opened) {
   next_index_ = log_->end_index();
   next_offset_ = log_->end_offset();
   // What was written when the disk failed may have come through: it is durable now, and committed.
-  Commit();
+  Commit(next_offset_);
 }
 
 void LocalReplica::RunOnLog(LogOperation operation, absl::AnyInvocable<void(absl::Status)> done) {
@@ -169,11 +170,11 @@ void LocalReplica::RunOnLog(LogOperation operation, absl::AnyInvocable<void(absl
 void LocalReplica::Stop(absl::AnyInvocable<void(absl::Status)> done) {
   stopping_ = true;
   stopped_ = std::move(done);
-  if (!writing_ && !scheduled_) FinishStop();
+  FinishStop();
 }
 
 void LocalReplica::FinishStop() {
-  if (writing_ || scheduled_) return;
+  if (writing_ > 0 || scheduled_) return;
   failure_ = absl::UnavailableError("the replica is stopped");
   dependencies_.group_commit->Run(
       [log = log_] { return log->failed() ? absl::OkStatus() : log->Close(); },

@@ -44,10 +44,10 @@ class LocalReplica final : public Replica,
 
   std::vector<log::Entry> TakePending() override;
   std::shared_ptr<log::Log> writable_log() override { return log_; }
-  void OnPersisted(const absl::Status& status) override;
+  void OnPersisted(Offset end, const absl::Status& status) override;
 
  private:
-  void Commit();
+  void Commit(Offset end);
   void Reject(const absl::Status& error);
   void Fail(const absl::Status& cause);
   void ScheduleReopen();
@@ -66,7 +66,7 @@ class LocalReplica final : public Replica,
   Term term_;
   std::vector<log::Entry> pending_;
   bool scheduled_ = false;  // known to the group commit
-  bool writing_ = false;    // a group with our entries is at the disk
+  int writing_ = 0;         // groups with our entries that were not reported: two for a moment
   absl::Status failure_;    // why nothing can be proposed; OK normally
   int64_t reopen_pause_ms_ = 0;
   bool reopening_ = false;  // an opening is planned or under way

@@ -10,6 +10,7 @@
 
 #include "env/sim_clock.h"
 #include "env/sim_random.h"
+#include "env/sim_thread.h"
 
 namespace cairn::env {
 namespace {
@@ -97,6 +98,46 @@ TEST(SimExecutorDeathTest, TasksThatPostForEverAreABug) {
   std::function<void()> again = [&] { executor.Post([&] { again(); }); };
   again();
   EXPECT_DEATH(executor.RunUntilIdle(), "post each other for ever");
+}
+
+TEST(SimThreadTest, ATaskRunsBeforeOrAfterThePosterGoesOnAndAlwaysInOrder) {
+  SimClock clock;
+  SimExecutor executor(clock);
+  SimRandom random(1);
+  SimThread thread(executor, random);
+  int at_once = 0;
+  int done = 0;
+  for (int i = 0; i < 100; ++i) {
+    executor.Post([&, i] {
+      thread.Post([&, i] { EXPECT_EQ(done++, i); });
+      if (done == i + 1) ++at_once;
+    });
+  }
+  executor.RunUntilIdle();
+  EXPECT_EQ(done, 100);
+  EXPECT_GT(at_once, 10);
+  EXPECT_LT(at_once, 90);
+}
+
+TEST(SimThreadTest, ItsOwnTasksDoNotNest) {
+  SimClock clock;
+  SimExecutor executor(clock);
+  SimRandom random(1);
+  SimThread thread(executor, random);
+  bool outer = false;
+  int inner = 0;
+  for (int i = 0; i < 100; ++i) {
+    thread.Post([&] {
+      outer = true;
+      thread.Post([&] {
+        EXPECT_FALSE(outer);
+        ++inner;
+      });
+      outer = false;
+    });
+  }
+  executor.RunUntilIdle();
+  EXPECT_EQ(inner, 100);
 }
 
 TEST(SimClockTest, OnlyTheWallClockSteps) {
