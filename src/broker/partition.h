@@ -55,6 +55,10 @@ class Partition {
   virtual void Produce(log::Batch batch, std::optional<Offset> expected_offset,
                        ProduceCallback done) = 0;
 
+  // Runs `task` on the thread that answers, behind the answers that are ready now: so that what
+  // many of them have in common is done once. Thread-safe; must not block.
+  virtual void PostBehindAnswers(absl::AnyInvocable<void()> task) = 0;
+
   // First offset that can be read, and first offset that is not committed yet. Readable: [start,
   // watermark).
   virtual Offset log_start() const = 0;

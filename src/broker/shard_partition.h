@@ -44,6 +44,9 @@ class ShardPartition final : public Partition,
 
   void Produce(log::Batch batch, std::optional<Offset> expected_offset,
                ProduceCallback done) override;
+  void PostBehindAnswers(absl::AnyInvocable<void()> task) override {
+    dependencies_.loop->Post(std::move(task));
+  }
   Offset log_start() const override;
   Offset high_watermark() const override;
   absl::StatusOr<FetchResult> Fetch(Offset from, size_t max_bytes) override;

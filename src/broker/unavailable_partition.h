@@ -17,6 +17,7 @@ class UnavailablePartition final : public Partition {
   void Produce(log::Batch, std::optional<Offset>, ProduceCallback done) override {
     loop_.Post([done = std::move(done), why = why_]() mutable { done(std::move(why)); });
   }
+  void PostBehindAnswers(absl::AnyInvocable<void()> task) override { loop_.Post(std::move(task)); }
   Offset log_start() const override { return Offset(); }
   Offset high_watermark() const override { return Offset(); }
   absl::StatusOr<FetchResult> Fetch(Offset, size_t) override { return why_; }

@@ -114,16 +114,26 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     if (accepted && input.ok()) {
       partition_->Produce(
           std::move(input->batch), input->expected_offset,
-          [self = shared_from_this(), sequence](absl::StatusOr<broker::ProduceResult> result) {
-            self->OnAnswer(sequence, std::move(result));
+          [self = shared_from_this(), partition = partition_.get(),
+           sequence](absl::StatusOr<broker::ProduceResult> result) {
+            self->OnAnswer(*partition, sequence, std::move(result));
           });
     }
     Advance([this]() CAIRN_REQUIRES(mutex_) { reading_ = false; });
   }
 
-  // On the shard's thread.
-  void OnAnswer(uint64_t sequence, absl::StatusOr<broker::ProduceResult> result) {
-    Advance([&]() CAIRN_REQUIRES(mutex_) { SetAnswer(sequence, std::move(result)); });
+  // On the shard's thread. One commit answers many requests: what they start is started once, so
+  // that gRPC sends their responses in one piece.
+  void OnAnswer(broker::Partition& partition, uint64_t sequence,
+                absl::StatusOr<broker::ProduceResult> result) {
+    {
+      base::MutexLock lock(mutex_);
+      SetAnswer(sequence, std::move(result));
+      if (std::exchange(advance_posted_, true)) return;
+    }
+    partition.PostBehindAnswers([self = shared_from_this()] {
+      self->Advance([&]() CAIRN_REQUIRES(self->mutex_) { self->advance_posted_ = false; });
+    });
   }
 
   absl::StatusOr<ProduceInput> ReadRequest() {
@@ -273,6 +283,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool advance_posted_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advance_again_ CAIRN_GUARDED_BY(mutex_) = false;
   absl::Status final_status_ CAIRN_GUARDED_BY(mutex_);

@@ -156,7 +156,8 @@ class UnaryLoad {
   Outcome outcome_;
 };
 
-// One ProduceStream with up to `in_flight` requests unanswered.
+// One ProduceStream with up to `in_flight` requests unanswered. As a program that has much to send
+// would, it sends a quarter of them in one piece.
 class StreamLoad final : public grpc::ClientBidiReactor<ProduceRequest, ProduceResponse> {
  public:
   StreamLoad(Log::Stub& stub, ProduceRequest request, size_t in_flight,
@@ -211,7 +212,9 @@ class StreamLoad final : public grpc::ClientBidiReactor<ProduceRequest, ProduceR
 
   // gRPC 1.51 never calls back from within StartWrite, so the lock may be held.
   void WriteLocked() {
-    if (writing_ || ended_ || begun_.size() >= in_flight_) return;
+    const size_t room = in_flight_ - begun_.size();
+    if (writing_ || ended_ || room == 0) return;
+    if (!in_burst_ && room < in_flight_ / 4) return;
     if (Clock::now() >= end_) {
       ended_ = true;
       StartWritesDone();
@@ -221,7 +224,8 @@ class StreamLoad final : public grpc::ClientBidiReactor<ProduceRequest, ProduceR
     writing_ = true;
     begun_.push_back(Clock::now());
     grpc::WriteOptions options;
-    if (begun_.size() < in_flight_) options.set_buffer_hint();
+    in_burst_ = room > 1;
+    if (in_burst_) options.set_buffer_hint();
     StartWrite(&request_, options);
   }
 
@@ -233,6 +237,7 @@ class StreamLoad final : public grpc::ClientBidiReactor<ProduceRequest, ProduceR
   Clock::time_point end_;
   std::mutex mutex_;
   bool writing_ = false;
+  bool in_burst_ = false;
   bool ended_ = false;
   std::deque<Clock::time_point> begun_;
   Outcome outcome_;
