@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kFloorWriteBytes = 4096;  // the smallest append: one page
 constexpr double kFloorSeconds = 2;
 
 std::string Milliseconds(uint64_t ns) {
@@ -89,8 +88,10 @@ void AddBenchFlags(CLI::App& command, BenchFlags& flags) {
       .add_option("--server-pid", flags.server_pid,
                   "The server's process (default: who listens on the port, on this machine)")
       ->type_name("PID");
-  command.add_flag("--floor", flags.floor,
-                   "Also measure a bare loop of pwrite and fdatasync of 4 KiB for 2 s");
+  command.add_flag(
+      "--floor", flags.floor,
+      "Also measure, for 2 s, a bare loop of pwrite and fdatasync: of a batch each with "
+      "the library, otherwise of 4 KiB");
   command
       .add_option("--data-dir", flags.data_dir,
                   "Where --floor writes: a file system as the server's")
@@ -132,7 +133,8 @@ absl::Status UsageMeter::Print(const BenchFlags& flags, const BenchResult& resul
   const auto server = UsedSince(server_, server_pid_, result.seconds);
   std::optional<FloorResult> floor;
   if (flags.floor) {
-    CAIRN_ASSIGN_OR_RETURN(floor, MeasureFloor(flags.data_dir, kFloorWriteBytes, kFloorSeconds));
+    CAIRN_ASSIGN_OR_RETURN(floor,
+                           MeasureFloor(flags.data_dir, result.floor_write_bytes, kFloorSeconds));
   }
   const double rate = static_cast<double>(result.records) / result.seconds;
   const double bytes_rate = rate * static_cast<double>(result.record_bytes);
@@ -157,7 +159,11 @@ absl::Status UsageMeter::Print(const BenchFlags& flags, const BenchResult& resul
     };
     set_used("client", client);
     set_used("server", server);
-    if (floor) json["floor_4k_ms"] = QuantilesMs(floor->latency);
+    if (floor) {
+      json["floor"] = {{"write_bytes", result.floor_write_bytes},
+                       {"bytes_per_second", static_cast<double>(floor->bytes) / floor->seconds},
+                       {"latency_ms", QuantilesMs(floor->latency)}};
+    }
     std::cout << json.dump() << '\n';
     return absl::OkStatus();
   }
@@ -176,8 +182,9 @@ absl::Status UsageMeter::Print(const BenchFlags& flags, const BenchResult& resul
   std::cout << "  client       " << UsedText(client) << "\n  server       " << UsedText(server)
             << '\n';
   if (floor) {
-    std::cout << "  floor        pwrite + fdatasync of 4 KiB: " << Quantiles(floor->latency) << ", "
-              << HumanCount(static_cast<double>(floor->writes) / floor->seconds) << "/s\n";
+    std::cout << "  floor        pwrite + fdatasync of " << result.floor_write_bytes
+              << " bytes: " << Quantiles(floor->latency) << ", "
+              << HumanBytes(static_cast<double>(floor->bytes) / floor->seconds) << "/s\n";
   }
   return absl::OkStatus();
 }

@@ -43,7 +43,8 @@ struct BenchResult {
   int in_flight = 0;
   bool durable = true;  // whether each answer stands for an fdatasync
   const client::Histogram* latency = nullptr;
-  std::string latency_of = {};  // what it is the latency of
+  std::string latency_of = {};      // what it is the latency of
+  size_t floor_write_bytes = 4096;  // what the bare loop appends each time
 };
 
 // The topic of a run: created at the beginning when the flags name none, deleted at the end.

@@ -68,18 +68,18 @@ absl::Status ProduceByLibrary(const ProduceFlags& flags) {
   CAIRN_RETURN_IF_ERROR(producer->Flush());
   const double seconds = watch.seconds();
   std::lock_guard<std::mutex> lock(mutex);
-  return meter.Print(
-      flags.bench,
-      {.what = "produce by the client library, single records",
-       .records = acknowledged,
-       .record_bytes = flags.bench.record_bytes,
-       .seconds = seconds,
-       .batch = base::StrCat("up to ", flags.batch_bytes, " bytes or ", flags.linger_ms, " ms, ",
-                             batches == 0 ? 0 : acknowledged / batches,
-                             " records on average, codec ", flags.codec),
-       .in_flight = in_flight,
-       .latency = &latency,
-       .latency_of = "batch: first record handed over to acknowledged"});
+  return meter.Print(flags.bench, {.what = "produce by the client library, single records",
+                                   .records = acknowledged,
+                                   .record_bytes = flags.bench.record_bytes,
+                                   .seconds = seconds,
+                                   .batch = base::StrCat(
+                                       "up to ", flags.batch_bytes, " bytes or ", flags.linger_ms,
+                                       " ms, ", batches == 0 ? 0 : acknowledged / batches,
+                                       " records on average, codec ", flags.codec),
+                                   .in_flight = in_flight,
+                                   .latency = &latency,
+                                   .latency_of = "batch: first record handed over to acknowledged",
+                                   .floor_write_bytes = flags.batch_bytes});
 }
 
 absl::Status ProduceByRpc(const ProduceFlags& flags, LoadKind kind) {

@@ -2,7 +2,7 @@
 // beside bare pwrite loops of the same sizes, encoding, and replay from the page cache. The runs
 // without fdatasync stay within one segment: rolling to the next one syncs the last.
 //
-//   build/release/bin/log_bench [--dir DIR]      DIR is on the file system to be measured; default:
+//   build/dev/bin/log_bench [--dir DIR]      DIR is on the file system to be measured; default:
 //   .
 #include <algorithm>
 #include <chrono>

@@ -112,12 +112,11 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
       }
     }
     if (accepted && input.ok()) {
-      partition_->Produce(
-          std::move(input->batch), input->expected_offset,
-          [self = shared_from_this(), partition = partition_.get(),
-           sequence](absl::StatusOr<broker::ProduceResult> result) {
-            self->OnAnswer(*partition, sequence, std::move(result));
-          });
+      partition_->Produce(std::move(input->batch), input->expected_offset,
+                          [self = shared_from_this(), partition = partition_.get(),
+                           sequence](absl::StatusOr<broker::ProduceResult> result) {
+                            self->OnAnswer(*partition, sequence, std::move(result));
+                          });
     }
     Advance([this]() CAIRN_REQUIRES(mutex_) { reading_ = false; });
   }
