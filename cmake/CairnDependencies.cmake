@@ -9,6 +9,10 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(cairn_re2 REQUIRED IMPORTED_TARGET re2)  # not "re2": gRPC looks for it by that name
+find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
+include(CairnLibraft)
 
 if(CAIRN_WITH_GRPC)
   find_package(Protobuf REQUIRED)  # before gRPC: its package configuration expects it

@@ -23,7 +23,8 @@ struct TlsFiles {
 };
 
 struct ClientOptions {
-  // HOST:PORT of a broker, or several separated by commas: the first that answers is used.
+  // HOST:PORT of a broker, or several separated by commas. The others of the cluster are learned
+  // from it; naming several helps when the first one is away when the program starts.
   std::string address = "127.0.0.1:8400";
   TlsFiles tls = {};
   // How long one administrative call may take, and how long a producer or consumer waits for a

@@ -17,6 +17,9 @@ std::string HintFor(const absl::Status& status, const std::string& reason) {
   if (reason == "DISK_FULL")
     return "free space in the broker's data directory; it recovers by itself";
   if (reason == "DAMAGED_LOG") return "run `cairn log verify` on the broker's data directory";
+  if (reason == "NODE_IN_USE") return "empty it first: `cairn cluster drain NODE`";
+  if (reason == "NOT_LEADER")
+    return "`cairn cluster status` shows who leads; elections take a second";
   if (reason == "TOPIC_EXISTS") return "see it with `cairn topic describe NAME`";
   if (reason.empty() && status.code() == absl::StatusCode::kUnavailable) {
     return "is the server running? Start one with `cairn server`, or name its address with --addr";
@@ -114,8 +117,10 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   AddProduceCommand(*app, chosen);
   AddConsumeCommand(*app, chosen);
   AddTopicCommand(*app, chosen);
+  AddClusterCommand(*app, chosen);
   AddLogCommand(*app, chosen);
   AddBenchCommand(*app, chosen);
+  AddSimCommand(*app, chosen);
   AddDocsCommand(*app, chosen);
   AddVersionCommand(*app, chosen);
   return app;

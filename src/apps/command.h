@@ -54,8 +54,12 @@ void AddServerCommand(CLI::App& app, Chosen& chosen);
 void AddProduceCommand(CLI::App& app, Chosen& chosen);
 void AddConsumeCommand(CLI::App& app, Chosen& chosen);
 void AddTopicCommand(CLI::App& app, Chosen& chosen);
+void AddClusterCommand(CLI::App& app, Chosen& chosen);
+// Those of `cairn cluster` that are about gossip.
+void AddGossipCommands(CLI::App& cluster, Chosen& chosen);
 void AddLogCommand(CLI::App& app, Chosen& chosen);
 void AddBenchCommand(CLI::App& app, Chosen& chosen);
+void AddSimCommand(CLI::App& app, Chosen& chosen);
 void AddDocsCommand(CLI::App& app, Chosen& chosen);
 void AddVersionCommand(CLI::App& app, Chosen& chosen);
 

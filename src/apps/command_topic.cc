@@ -17,6 +17,7 @@ using Json = nlohmann::ordered_json;
 struct Flags {
   ClientFlags client;
   NewTopic topic;
+  std::optional<int32_t> replication_factor = {};  // of alter
 };
 
 void AddSettings(CLI::App& command, TopicSettings& settings) {
@@ -52,7 +53,9 @@ Json ToJson(const TopicInfo& topic) {
   for (const PartitionInfo& partition : topic.partitions) {
     Json row = {{"partition", partition.partition},
                 {"log_start", partition.log_start},
-                {"high_watermark", partition.high_watermark}};
+                {"high_watermark", partition.high_watermark},
+                {"leader", partition.leader},
+                {"replicas", partition.replicas}};
     if (!partition.error.empty()) row["error"] = partition.error;
     json["partitions"].push_back(row);
   }
@@ -78,6 +81,11 @@ void PrintText(const TopicInfo& topic) {
   for (const PartitionInfo& partition : topic.partitions) {
     std::cout << "  partition " << partition.partition << ": offsets [" << partition.log_start
               << ", " << partition.high_watermark << ")";
+    if (partition.leader != 0) std::cout << "  leader " << partition.leader;
+    if (!partition.replicas.empty()) {
+      std::cout << "  replicas";
+      for (const int32_t node : partition.replicas) std::cout << ' ' << node;
+    }
     if (!partition.error.empty()) std::cout << "  NOT SERVING: " << partition.error;
     std::cout << '\n';
   }
@@ -165,13 +173,19 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
   describe->add_option("NAME", describe_flags->topic.name, "The topic")->required();
 
   auto alter_flags = std::make_shared<Flags>();
-  CLI::App* alter =
-      AddSubcommand(*topic, chosen, "alter", "Change a topic's settings", alter_flags,
-                    [](Admin& admin, const Flags& flags) {
-                      return PrintOr(admin.AlterTopic(flags.topic.name, flags.topic.settings),
-                                     flags.client.output);
-                    });
+  CLI::App* alter = AddSubcommand(
+      *topic, chosen, "alter", "Change a topic's settings", alter_flags,
+      [](Admin& admin, const Flags& flags) {
+        return PrintOr(
+            admin.AlterTopic(flags.topic.name, flags.topic.settings, flags.replication_factor),
+            flags.client.output);
+      });
   alter->add_option("NAME", alter_flags->topic.name, "The topic")->required();
+  alter
+      ->add_option("--replication-factor", alter_flags->replication_factor,
+                   "How many copies of each partition; 0 means the cluster's default")
+      ->type_name("N")
+      ->check(CLI::Range(0, 7));
   AddSettings(*alter, alter_flags->topic.settings);
 
   auto delete_flags = std::make_shared<Flags>();

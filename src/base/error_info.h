@@ -45,7 +45,14 @@ inline constexpr std::string_view kDiskFailed = "DISK_FAILED";
 inline constexpr std::string_view kDamagedLog = "DAMAGED_LOG";  // file, position, expected, found
 inline constexpr std::string_view kOverloaded = "OVERLOADED";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
-inline constexpr std::string_view kNotLeader = "NOT_LEADER";  // leader_id, leader_addr
+inline constexpr std::string_view kNotLeader = "NOT_LEADER";          // leader_id, leader_addr
+inline constexpr std::string_view kClusterExists = "CLUSTER_EXISTS";  // cluster_id, offered_id
+inline constexpr std::string_view kNodeNameTaken =
+    "NODE_NAME_TAKEN";  // name, node_id, holder_uuid, uuid
+inline constexpr std::string_view kNodeRemoved = "NODE_REMOVED";   // node_id
+inline constexpr std::string_view kNodeInUse = "NODE_IN_USE";      // node_id
+inline constexpr std::string_view kUnknownNode = "UNKNOWN_NODE";   // node_id
+inline constexpr std::string_view kNotAReplica = "NOT_A_REPLICA";  // replicas
 }  // namespace reason
 
 // `status` with `info` attached (replacing what it carried). `status` must not be OK.

@@ -18,5 +18,7 @@ using Term = base::StrongInt<struct TermTag, int32_t>;
 using NodeId = base::StrongInt<struct NodeIdTag, int32_t>;
 // A partition of a topic, from 0.
 using PartitionId = base::StrongInt<struct PartitionIdTag, int32_t>;
+// A Raft group: 0 is the controller's.
+using GroupId = base::StrongInt<struct GroupIdTag, uint64_t>;
 
 }  // namespace cairn

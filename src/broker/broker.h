@@ -1,9 +1,10 @@
-// Broker: the topics of one node and the shards that serve their partitions.
+// Broker: the topics of the cluster, as one of its nodes serves them. cluster::Node implements it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,12 @@
 
 namespace cairn::broker {
 
-// One shard's two executors: `loop` owns the partitions, `disk` runs the blocking writes and syncs
-// of the group commit. In the simulator both may be the same.
+// One shard's executors: `loop` owns the partitions, `disk` runs the blocking writes and syncs of
+// the group commit. In the simulator they may be the same.
 struct ShardExecutors {
   env::Executor* loop = nullptr;
   env::Executor* disk = nullptr;
+  env::Executor* reader = nullptr;  // reads old entries for followers; nullptr: `disk` does
 };
 
 struct BrokerOptions {
@@ -58,15 +60,6 @@ class Broker {
   using TopicCallback = absl::AnyInvocable<void(absl::StatusOr<TopicInfo>)>;
   using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
 
-  // Opens (or creates) the data directory, recovers every partition, creates the topic `default`.
-  // Blocking. A damaged topic does not keep the others from opening: its partitions answer with its
-  // error. Errors: FAILED_PRECONDITION when another process uses the directory, the directory holds
-  // foreign files or an unknown format version; PERMISSION_DENIED when it cannot be read or
-  // written.
-  static absl::StatusOr<std::unique_ptr<Broker>> Open(env::FileSystem& fs, env::Clock& clock,
-                                                      env::Random& random,
-                                                      std::vector<ShardExecutors> shards,
-                                                      BrokerOptions options);
   virtual ~Broker() = default;
 
   // Durable when `done` gets OK. Errors: INVALID_ARGUMENT (name, partition count 1 … 10,000,
@@ -75,7 +68,9 @@ class Broker {
                            TopicSettingsChange settings, TopicCallback done) = 0;
   // Errors: NOT_FOUND with reason UNKNOWN_TOPIC. Also in AlterTopic and DescribeTopic.
   virtual void DeleteTopic(std::string name, DoneCallback done) = 0;
-  virtual void AlterTopic(std::string name, TopicSettingsChange settings, TopicCallback done) = 0;
+  // When `done` gets OK the change is durable, and the replicas of this node follow it.
+  virtual void AlterTopic(std::string name, TopicSettingsChange settings,
+                          std::optional<int32_t> replication_factor, TopicCallback done) = 0;
   virtual absl::StatusOr<TopicInfo> DescribeTopic(std::string_view name) const = 0;
   // Sorted by name.
   virtual std::vector<TopicInfo> ListTopics() const = 0;
@@ -86,8 +81,9 @@ class Broker {
   virtual absl::StatusOr<std::shared_ptr<Partition>> FindPartition(std::string_view topic,
                                                                    PartitionId partition) const = 0;
 
-  // A producer id that no one else has, for idempotence. Durable before it is returned. Blocking.
-  virtual absl::StatusOr<int64_t> AllocateProducerId() = 0;
+  // A producer id that no one else has, for idempotence. Committed before `done` gets it.
+  using ProducerIdCallback = absl::AnyInvocable<void(absl::StatusOr<int64_t>)>;
+  virtual void AllocateProducerId(ProducerIdCallback done) = 0;
 
   virtual BrokerStats stats() const = 0;
 

@@ -1,6 +1,5 @@
 #include "broker/data_directory.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -12,15 +11,13 @@ namespace cairn::broker {
 namespace {
 
 constexpr std::string_view kIdentityFile = "cairn.json";
-constexpr std::string_view kProducerIdsFile = "producer-ids";
 constexpr uint64_t kMaxSmallFileBytes = 64 << 10;
-// Ids reserved by one durable write; what is left of a block at a crash is skipped.
-constexpr int64_t kProducerIdBlock = 1000;
 
 // Names that an otherwise empty directory may hold: of a file system's root, or of an Open that was
 // cut off.
 bool IsHarmless(const std::string& name) {
-  return name == "lost+found" || name == "LOCK" || name == "topics" || name.ends_with(".new");
+  return name == "lost+found" || name == "LOCK" || name == "topics" || name == "raft" ||
+         name.ends_with(".new");
 }
 
 }  // namespace
@@ -48,18 +45,7 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(env::FileSyst
   }
   CAIRN_ASSIGN_OR_RETURN(directory->lock_, std::move(file_lock));
   CAIRN_RETURN_IF_ERROR(directory->LoadIdentity(random));
-  CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory->topics_path()));
-
-  const auto ids =
-      env::ReadChecksummedFile(fs, env::JoinPath(path, kProducerIdsFile), kMaxSmallFileBytes);
-  if (ids.ok()) {
-    int64_t next = 0;
-    std::from_chars(ids->data(), ids->data() + ids->size(), next);
-    base::MutexLock lock(directory->mutex_);
-    directory->next_producer_id_ = directory->reserved_producer_id_ = next;
-  } else if (!absl::IsNotFound(ids.status())) {
-    return ids.status();
-  }
+  CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory->stable_path()));
   return directory;
 }
 
@@ -67,10 +53,8 @@ absl::Status DataDirectory::LoadIdentity(env::Random& random) {
   const std::string file = env::JoinPath(path_, kIdentityFile);
   const auto content = env::ReadChecksummedFile(fs_, file, kMaxSmallFileBytes);
   if (absl::IsNotFound(content.status())) {
-    node_uuid_ = base::Uuid::FromRandom(random.Next(), random.Next());
-    const nlohmann::ordered_json identity = {{"format", kDataFormatVersion},
-                                             {"node_uuid", node_uuid_.ToString()}};
-    return env::ReplaceChecksummedFile(fs_, file, identity.dump() + "\n");
+    identity_.node_uuid = base::Uuid::FromRandom(random.Next(), random.Next());
+    return SaveIdentity();
   }
   if (!content.ok()) return content.status();
   const auto identity = nlohmann::json::parse(*content, nullptr, /*allow_exceptions=*/false);
@@ -86,21 +70,43 @@ absl::Status DataDirectory::LoadIdentity(env::Random& random) {
   if (!identity.contains("node_uuid") || !identity["node_uuid"].is_string()) {
     return absl::DataLossError(base::StrCat(file, " has no node_uuid"));
   }
-  CAIRN_ASSIGN_OR_RETURN(node_uuid_, base::Uuid::Parse(identity["node_uuid"].get<std::string>()));
+  CAIRN_ASSIGN_OR_RETURN(identity_.node_uuid,
+                         base::Uuid::Parse(identity["node_uuid"].get<std::string>()));
+  if (!identity.contains("node_id")) return absl::OkStatus();
+  if (!identity["node_id"].is_number_integer() || !identity.contains("cluster_id") ||
+      !identity["cluster_id"].is_string()) {
+    return absl::DataLossError(base::StrCat(file, " has a node_id without a cluster_id"));
+  }
+  CAIRN_ASSIGN_OR_RETURN(identity_.cluster_id,
+                         base::Uuid::Parse(identity["cluster_id"].get<std::string>()));
+  identity_.node = NodeId(identity["node_id"].get<int32_t>());
   return absl::OkStatus();
 }
 
-std::string DataDirectory::topics_path() const { return env::JoinPath(path_, "topics"); }
-
-absl::StatusOr<int64_t> DataDirectory::AllocateProducerId() {
-  base::MutexLock lock(mutex_);
-  if (next_producer_id_ == reserved_producer_id_) {
-    const int64_t reserved = reserved_producer_id_ + kProducerIdBlock;
-    CAIRN_RETURN_IF_ERROR(env::ReplaceChecksummedFile(fs_, env::JoinPath(path_, kProducerIdsFile),
-                                                      base::StrCat(reserved, "\n")));
-    reserved_producer_id_ = reserved;
+absl::Status DataDirectory::SaveIdentity() const {
+  nlohmann::ordered_json identity = {{"format", kDataFormatVersion},
+                                     {"node_uuid", identity_.node_uuid.ToString()}};
+  if (identity_.has_joined()) {
+    identity["cluster_id"] = identity_.cluster_id.ToString();
+    identity["node_id"] = identity_.node.value();
   }
-  return next_producer_id_++;
+  return env::ReplaceChecksummedFile(fs_, env::JoinPath(path_, kIdentityFile),
+                                     identity.dump() + "\n");
 }
+
+absl::Status DataDirectory::Join(const base::Uuid& cluster_id, NodeId node) {
+  if (identity_.has_joined()) {
+    if (identity_.cluster_id == cluster_id && identity_.node == node) return absl::OkStatus();
+    return absl::FailedPreconditionError(base::StrCat(
+        path_, " belongs to node ", identity_.node.value(), " of cluster ",
+        identity_.cluster_id.ToString(), ", not to node ", node.value(), " of cluster ",
+        cluster_id.ToString(), "; start with an empty --data-dir, or join the cluster it is of"));
+  }
+  identity_.cluster_id = cluster_id;
+  identity_.node = node;
+  return SaveIdentity();
+}
+
+std::string DataDirectory::stable_path() const { return env::JoinPath(path_, "raft"); }
 
 }  // namespace cairn::broker

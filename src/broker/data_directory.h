@@ -1,23 +1,26 @@
-// DataDirectory: the root of what a node stores: its lock, its identity, its producer ids.
+// DataDirectory: the root of what a node stores: its lock and its identity.
 //
-//   DIR/LOCK           held while a process uses the directory
-//   DIR/cairn.json     format version and node id; what makes the directory cairn's
-//   DIR/producer-ids   first producer id that was not given out
-//   DIR/topics/…       topic_store.h
+//   DIR/LOCK         held while a process uses the directory
+//   DIR/cairn.json   format version, node UUID and, once it has joined, cluster id and node id;
+//   what
+//                    makes the directory cairn's
+//   DIR/raft         the stable store of the Raft groups (LMDB)
+//   DIR/controller   the log of group 0 (cluster/controller.h)
+//   DIR/topics/…     partition replicas (replica_store.h)
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "base/mutex.h"
+#include "base/types.h"
 #include "base/uuid.h"
 #include "env/file_system.h"
 #include "env/random.h"
 
 namespace cairn::broker {
 
-inline constexpr int kDataFormatVersion = 1;
+inline constexpr int kDataFormatVersion = 2;
 
 class DataDirectory {
  public:
@@ -30,25 +33,32 @@ class DataDirectory {
                                                              const std::string& path);
 
   const std::string& path() const { return path_; }
-  const base::Uuid& node_uuid() const { return node_uuid_; }
-  std::string topics_path() const;
+  std::string stable_path() const;
 
-  // An id that was never given out before. Durable on return. Blocking. Thread-safe.
-  absl::StatusOr<int64_t> AllocateProducerId();
+  // Who this node is. Its UUID is drawn when the directory is made and never changes: an empty disk
+  // is a new node.
+  struct Identity {
+    base::Uuid node_uuid;
+    base::Uuid cluster_id;  // nil until the node belongs to a cluster
+    NodeId node;            // 0 until then
+
+    bool has_joined() const { return node.value() != 0; }
+  };
+  const Identity& identity() const { return identity_; }
+
+  // The node belongs to this cluster from now on, under this number. Durable on return. Blocking.
+  // Errors: FAILED_PRECONDITION when it belongs to another, naming both.
+  absl::Status Join(const base::Uuid& cluster_id, NodeId node);
 
  private:
   DataDirectory(env::FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
   absl::Status LoadIdentity(env::Random& random);
+  absl::Status SaveIdentity() const;
 
   env::FileSystem& fs_;
   const std::string path_;
   std::unique_ptr<env::FileLock> lock_;
-  base::Uuid node_uuid_;
-
-  base::Mutex mutex_;
-  int64_t next_producer_id_ CAIRN_GUARDED_BY(mutex_) = 0;
-  int64_t reserved_producer_id_ CAIRN_GUARDED_BY(mutex_) =
-      0;  // durable: ids below may be given out
+  Identity identity_;
 };
 
 }  // namespace cairn::broker

@@ -81,6 +81,12 @@ class Partition {
   // when the broker stops. Exactly once; on the shard's thread; must not block.
   virtual WaitId WaitForData(Offset from, WaitCallback ready) = 0;
   virtual void CancelWait(WaitId wait) = 0;
+
+  // Calls `done` with OK once high_watermark() covers everything that was committed anywhere when
+  // this was called: a Fetch behind it is linearizable. Proven by a round to a majority; writes
+  // nothing. On the shard's thread; must not block. Errors: UNAVAILABLE with reason NOT_LEADER
+  // (leader_id, leader_addr) on any node but the partition's leader.
+  virtual void ReadBarrier(absl::AnyInvocable<void(absl::Status)> done) = 0;
 };
 
 }  // namespace cairn::broker

@@ -17,14 +17,8 @@ constexpr std::string_view kFileName = "producers.snapshot";
 constexpr uint64_t kMaxFileBytes = 32 << 20;
 constexpr size_t kReplayBytes = 1 << 20;
 
-}  // namespace
-
-absl::Status WriteProducerSnapshot(env::FileSystem& fs, const std::string& directory,
-                                   std::string_view encoded) {
-  return env::ReplaceChecksummedFile(fs, env::JoinPath(directory, kFileName), encoded);
-}
-
-absl::Status ReplayProducers(const log::Log& log, Offset from, Offset to, ProducerStates& states) {
+absl::Status ReadBatches(const log::Log& log, Offset from, Offset to,
+                         std::vector<log::EntryHeader>& batches) {
   while (from < to) {
     const auto entries = log.Read(from, to, kReplayBytes);
     if (absl::IsDataLoss(entries.status())) {
@@ -40,29 +34,36 @@ absl::Status ReplayProducers(const log::Log& log, Offset from, Offset to, Produc
     }
     if (!entries.ok()) return entries.status();
     if (entries->empty()) break;
-    for (const log::Entry& entry : *entries) states.Note(entry.header);
+    for (const log::Entry& entry : *entries) batches.push_back(entry.header);
     from = entries->back().header.end_offset();
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<ProducerStates> LoadProducerStates(env::FileSystem& fs, const log::Log& log) {
-  ProducerStates states;
-  Offset from = log.start_offset();
+}  // namespace
+
+absl::Status WriteProducerSnapshot(env::FileSystem& fs, const std::string& directory,
+                                   std::string_view encoded) {
+  return env::ReplaceChecksummedFile(fs, env::JoinPath(directory, kFileName), encoded);
+}
+
+absl::StatusOr<LoadedProducers> LoadProducers(env::FileSystem& fs, const log::Log& log) {
+  LoadedProducers loaded;
+  loaded.end = log.start_offset();
   const auto bytes = env::ReadChecksummedFile(fs, env::JoinPath(log.options().directory, kFileName),
                                               kMaxFileBytes);
   if (bytes.ok()) {
     auto snapshot = ProducerStates::Decode(*bytes);
     // A snapshot of more than the log holds is of another life of the log.
     if (snapshot.ok() && snapshot->end_offset <= log.end_offset()) {
-      states = std::move(snapshot->states);
-      from = std::max(from, snapshot->end_offset);
+      loaded.states = std::move(snapshot->states);
+      loaded.end = std::max(loaded.end, snapshot->end_offset);
     }
   } else if (!absl::IsNotFound(bytes.status()) && !absl::IsDataLoss(bytes.status())) {
     return bytes.status();
   }
-  CAIRN_RETURN_IF_ERROR(ReplayProducers(log, from, log.end_offset(), states));
-  return states;
+  CAIRN_RETURN_IF_ERROR(ReadBatches(log, loaded.end, log.end_offset(), loaded.batches));
+  return loaded;
 }
 
 }  // namespace cairn::broker

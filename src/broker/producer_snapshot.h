@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,12 +18,16 @@ namespace cairn::broker {
 absl::Status WriteProducerSnapshot(env::FileSystem& fs, const std::string& directory,
                                    std::string_view encoded);
 
-// Adds the batches of [from, to) to `states`. Damaged ranges are passed over: their producers are
-// then unknown, which accepts any sequence. Blocking. Errors: those of the file system.
-absl::Status ReplayProducers(const log::Log& log, Offset from, Offset to, ProducerStates& states);
+// The states below an offset, and the batches of the log behind it.
+struct LoadedProducers {
+  ProducerStates states;
+  Offset end;                             // of what `states` covers
+  std::vector<log::EntryHeader> batches;  // behind it, in order
+};
 
-// The states at the end of `log`: from the snapshot, if it fits, and the headers behind it.
-// Blocking.
-absl::StatusOr<ProducerStates> LoadProducerStates(env::FileSystem& fs, const log::Log& log);
+// From the snapshot, if it fits the log, otherwise from the log's start. Damaged ranges are passed
+// over: their producers are then unknown, which accepts any sequence. Blocking. Errors: those of
+// the file system.
+absl::StatusOr<LoadedProducers> LoadProducers(env::FileSystem& fs, const log::Log& log);
 
 }  // namespace cairn::broker

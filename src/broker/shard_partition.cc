@@ -1,6 +1,7 @@
 #include "broker/shard_partition.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error_info.h"
 #include "base/status_macros.h"
@@ -18,16 +19,33 @@ constexpr int64_t kMaxTimestampAheadMs = 3'600'000;
 // no more.
 constexpr uint64_t kSnapshotIntervalBytes = 64 << 20;
 
+// Requests that come while this many waves are on their way to the disks wait for one of them and
+// go together as the next: a step of Raft, a message to each follower and a round of the disks cost
+// as much for one small request as for many. Two, so that the disks have the next wave when they
+// are done with one. An idle partition never waits, and neither does what is worth a wave by
+// itself.
+constexpr size_t kWavesUnderWay = 2;
+constexpr uint64_t kWaveBytes = 64 << 10;
+constexpr size_t kWaveRequests = 1024;
+
 }  // namespace
 
 ShardPartition::ShardPartition(Dependencies dependencies, TopicSettings settings,
-                               ProducerStates states)
-    : dependencies_(dependencies), settings_(settings), states_(std::move(states)) {}
+                               LoadedProducers producers)
+    : dependencies_(std::move(dependencies)),
+      settings_(settings),
+      states_(std::move(producers.states)),
+      counted_offset_(producers.end) {
+  for (const log::EntryHeader& header : producers.batches) {
+    states_.Note(header);
+    uncommitted_.push_back(header);
+    counted_offset_ = header.end_offset();
+  }
+}
 
 void ShardPartition::SetReplica(std::shared_ptr<consensus::Replica> replica) {
   replica_ = std::move(replica);
-  noted_offset_ = replica_->next_offset();
-  high_watermark_.store(noted_offset_.value(), std::memory_order_release);
+  high_watermark_.store(replica_->log()->start_offset().value(), std::memory_order_release);
 }
 
 TopicSettings ShardPartition::settings() const {
@@ -87,32 +105,83 @@ void ShardPartition::Produce(log::Batch batch, std::optional<Offset> expected_of
     dependencies_.counters->inflight_bytes.fetch_add(waiter.bytes, std::memory_order_relaxed);
     waiter.result = ProduceResult{Offset(), now_ms, false};
   }
-  dependencies_.loop->Post([self = shared_from_this(), batch = std::move(batch), expected_offset,
-                            waiter = std::move(waiter)]() mutable {
-    self->Accept(std::move(batch), expected_offset, std::move(waiter));
+  dependencies_.loop->Post(
+      [self = shared_from_this(),
+       request = Request{std::move(batch), expected_offset, std::move(waiter)}]() mutable {
+        self->Accept(std::move(request));
+      });
+}
+
+void ShardPartition::Accept(Request request) {
+  gathered_bytes_ += request.waiter.bytes;
+  gathered_.push_back(std::move(request));
+  if (waves_.size() >= kWavesUnderWay && gathered_bytes_ < kWaveBytes &&
+      gathered_.size() < kWaveRequests) {
+    return;
+  }
+  // Behind what the loop already has to do, so that requests which came together go together.
+  PlaceSoon();
+}
+
+void ShardPartition::PlaceSoon() {
+  if (std::exchange(placing_soon_, true)) return;
+  dependencies_.loop->Post([self = shared_from_this()] {
+    self->placing_soon_ = false;
+    self->PlaceGathered();
   });
 }
 
-void ShardPartition::Accept(log::Batch batch, std::optional<Offset> expected_offset,
-                            Waiter waiter) {
-  if (waiter.result.ok()) {
-    const auto until = Place(std::move(batch), expected_offset, waiter);
-    if (until.ok()) {
-      waiter.until = *until;
-    } else {
-      waiter.result = until.status();
+void ShardPartition::PlaceGathered() {
+  if (gathered_.empty()) return;
+  gathered_bytes_ = 0;
+  const Offset first = replica_->next_offset();
+  std::vector<Proof> proofs;
+  const absl::Status proposed = replica_->ProposeTogether([&] {
+    for (Request& request : std::exchange(gathered_, {})) {
+      Settle(request);
+      if (request.waiter.proof != nullptr) proofs.push_back(request.waiter.proof);
+      waiters_.push_back(std::move(request.waiter));
     }
+  });
+  if (!proposed.ok()) {
+    OnTruncated(first);
+    Fail(first, proposed);
+  } else if (replica_->next_offset() > first) {
+    waves_.push_back(replica_->next_offset());
   }
-  waiters_.push_back(std::move(waiter));
+  // A refusal is final for the producer, and a leader that was deposed without knowing it refuses
+  // what only its successor knows the predecessor of. So it is proven first that this node leads.
+  for (const Proof& proof : proofs) {
+    replica_->ReadBarrier([self = shared_from_this(), proof](absl::Status status) {
+      *proof = std::move(status);
+      self->Answer();
+    });
+  }
   Answer();
+}
+
+void ShardPartition::Settle(Request& request) {
+  Waiter& waiter = request.waiter;
+  if (!waiter.result.ok()) return;
+  const auto until = Place(request);
+  if (until.ok()) {
+    waiter.until = *until;
+    return;
+  }
+  waiter.result = until.status();
+  if (!absl::IsUnavailable(until.status()) && !absl::IsResourceExhausted(until.status())) {
+    waiter.proof = std::make_shared<std::optional<absl::Status>>();
+  }
 }
 
 // Gives the batch its place, new or old, and returns the offset that must be committed before the
 // answer.
-absl::StatusOr<Offset> ShardPartition::Place(log::Batch batch,
-                                             std::optional<Offset> expected_offset,
-                                             Waiter& waiter) {
+absl::StatusOr<Offset> ShardPartition::Place(Request& request) {
+  auto& [batch, expected_offset, waiter] = request;
   CAIRN_RETURN_IF_ERROR(CheckOpen());
+  // Before anything is said about sequences and offsets: a replica that does not lead may know too
+  // little of them, and what it knows may be cut off and replaced while the request waits for it.
+  CAIRN_RETURN_IF_ERROR(replica_->CheckProposable());
   if (batch.producer_id != log::kNoProducerId) {
     CAIRN_ASSIGN_OR_RETURN(const auto stored, states_.Check(batch));
     if (stored) {
@@ -132,7 +201,6 @@ absl::StatusOr<Offset> ShardPartition::Place(log::Batch batch,
   }
   CAIRN_ASSIGN_OR_RETURN(const log::EntryHeader header, replica_->Propose(std::move(batch)));
   states_.Note(header);
-  noted_offset_ = header.end_offset();
   uncommitted_.push_back(header);
   waiter.result->base_offset = header.base_offset;
   return header.end_offset();
@@ -145,8 +213,10 @@ void ShardPartition::Answer() {
   const Offset committed = high_watermark();
   while (!waiters_.empty() &&
          (!waiters_.front().result.ok() || waiters_.front().until <= committed)) {
+    if (waiters_.front().proof != nullptr && !waiters_.front().proof->has_value()) break;
     Waiter waiter = std::move(waiters_.front());
     waiters_.pop_front();
+    if (waiter.proof != nullptr && !(*waiter.proof)->ok()) waiter.result = **waiter.proof;
     dependencies_.counters->inflight_bytes.fetch_sub(waiter.bytes, std::memory_order_relaxed);
     waiter.done(std::move(waiter.result));
   }
@@ -154,41 +224,66 @@ void ShardPartition::Answer() {
 }
 
 void ShardPartition::OnCommitted(Offset high_watermark) {
-  if (high_watermark > noted_offset_) {
-    // The log was opened again and holds what a failed write left: its producers are not known yet.
-    if (!ReplayProducers(*replica_->log(), noted_offset_, high_watermark, states_).ok()) {
-      states_ = ProducerStates();  // unknown producers: any sequence is taken as new
-    }
-    noted_offset_ = high_watermark;
-  }
   NodeCounters& counters = *dependencies_.counters;
   while (!uncommitted_.empty() && uncommitted_.front().end_offset() <= high_watermark) {
     const log::EntryHeader& header = uncommitted_.front();
-    counters.records_appended.fetch_add(header.record_count, std::memory_order_relaxed);
-    counters.bytes_appended.fetch_add(header.body_bytes, std::memory_order_relaxed);
     bytes_since_snapshot_ += header.body_bytes;
+    if (header.base_offset >= counted_offset_) {
+      counters.records_appended.fetch_add(header.record_count, std::memory_order_relaxed);
+      counters.bytes_appended.fetch_add(header.body_bytes, std::memory_order_relaxed);
+    }
     uncommitted_.pop_front();
   }
   counters.disk_full.store(false, std::memory_order_relaxed);
   high_watermark_.store(high_watermark.value(), std::memory_order_release);
+  while (!waves_.empty() && waves_.front() <= high_watermark) waves_.pop_front();
+  if (waves_.size() < kWavesUnderWay && !gathered_.empty()) PlaceSoon();
   Answer();
   WakeReaders();
   MaybeSnapshotProducers(bytes_since_snapshot_ >= kSnapshotIntervalBytes);
 }
 
-void ShardPartition::OnRejected(Offset from, const absl::Status& error) {
+void ShardPartition::OnAppended(std::span<const log::Entry> batches) {
+  for (const log::Entry& entry : batches) {
+    if (entry.header.kind != log::EntryKind::kBatch) continue;
+    states_.Note(entry.header);
+    uncommitted_.push_back(entry.header);
+  }
+}
+
+void ShardPartition::OnTruncated(Offset from) {
   while (!uncommitted_.empty() && uncommitted_.back().base_offset >= from) {
     states_.Forget(uncommitted_.back());
     uncommitted_.pop_back();
   }
-  noted_offset_ = std::min(noted_offset_, from);
+}
+
+void ShardPartition::OnAbandoned(const absl::Status& error) {
   if (absl::IsResourceExhausted(error)) {
     dependencies_.counters->disk_full.store(true, std::memory_order_relaxed);
   }
+  waves_.clear();
+  if (!gathered_.empty()) PlaceSoon();
+  Fail(high_watermark(), error);
+  Answer();
+}
+
+// Whoever waits for more than `from` to be committed gets `error`.
+void ShardPartition::Fail(Offset from, const absl::Status& error) {
   for (Waiter& waiter : waiters_) {
     if (waiter.result.ok() && waiter.until > from) waiter.result = error;
   }
-  Answer();
+}
+
+void ShardPartition::OnReset(Offset start, const std::string&) {
+  states_ = ProducerStates();
+  uncommitted_.clear();
+  high_watermark_.store(start.value(), std::memory_order_release);
+  WakeReaders();
+}
+
+void ShardPartition::OnLeader(NodeId leader) {
+  if (dependencies_.on_leader) dependencies_.on_leader(leader);
 }
 
 // ---- read ----
@@ -251,6 +346,13 @@ void ShardPartition::CancelWait(WaitId wait) {
   });
 }
 
+void ShardPartition::ReadBarrier(absl::AnyInvocable<void(absl::Status)> done) {
+  dependencies_.loop->Post([self = shared_from_this(), done = std::move(done)]() mutable {
+    if (absl::Status status = self->CheckOpen(); !status.ok()) return done(std::move(status));
+    self->replica_->ReadBarrier(std::move(done));
+  });
+}
+
 void ShardPartition::WakeReaders() {
   const Offset committed = high_watermark();
   while (!readers_.empty() && readers_.begin()->first.first < committed) {
@@ -265,6 +367,7 @@ void ShardPartition::WakeReaders() {
 void ShardPartition::ChangeSettings(const TopicSettings& settings) {
   {
     base::MutexLock lock(mutex_);
+    if (settings_ == settings) return;
     settings_ = settings;
   }
   dependencies_.loop->Post([self = shared_from_this(), settings] {
@@ -302,24 +405,32 @@ void ShardPartition::MaybeSnapshotProducers(bool now) {
       [](const absl::Status&) {});  // a cache: without it a restart replays more
 }
 
+void ShardPartition::DropWaiting() {
+  const auto gathered = std::exchange(gathered_, {});
+  const auto waiters = std::exchange(waiters_, {});
+  const auto readers = std::exchange(readers_, {});
+  replica_->DropWaiting();
+}
+
 void ShardPartition::Stop(absl::Status reason, absl::AnyInvocable<void(absl::Status)> done) {
   {
     base::MutexLock lock(mutex_);
     closed_ = reason;
   }
-  dependencies_.loop->Post([self = shared_from_this(), reason = std::move(reason),
-                            done = std::move(done)]() mutable {
-    while (!self->readers_.empty()) {
-      auto reader = self->readers_.extract(self->readers_.begin());
-      reader.mapped()(reason);
-    }
-    self->reader_offsets_.clear();
-    self->MaybeSnapshotProducers(true);
-    self->replica_->Stop([self, done = std::move(done)](absl::Status status) mutable {
-      self->OnRejected(self->high_watermark(), absl::UnavailableError("the broker is stopping"));
-      done(std::move(status));
-    });
-  });
+  dependencies_.loop->Post(
+      [self = shared_from_this(), reason = std::move(reason), done = std::move(done)]() mutable {
+        while (!self->readers_.empty()) {
+          auto reader = self->readers_.extract(self->readers_.begin());
+          reader.mapped()(reason);
+        }
+        self->reader_offsets_.clear();
+        self->PlaceGathered();
+        self->MaybeSnapshotProducers(true);
+        self->replica_->Stop([self, done = std::move(done)](absl::Status status) mutable {
+          self->OnAbandoned(absl::UnavailableError("the broker is stopping"));
+          done(std::move(status));
+        });
+      });
 }
 
 }  // namespace cairn::broker

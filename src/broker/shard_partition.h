@@ -8,15 +8,20 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/mutex.h"
 #include "broker/node_counters.h"
 #include "broker/partition.h"
+#include "broker/producer_snapshot.h"
 #include "broker/producer_states.h"
 #include "broker/topic.h"
 #include "consensus/replica.h"
@@ -36,10 +41,13 @@ class ShardPartition final : public Partition,
     env::Executor* loop;
     NodeCounters* counters;
     uint64_t max_inflight_bytes;
+    // Told who leads, on the loop; 0 for nobody. May be empty.
+    std::function<void(NodeId leader)> on_leader = {};
   };
 
-  // `states` are those at the end of the log. The replica is set before anything else is called.
-  ShardPartition(Dependencies dependencies, TopicSettings settings, ProducerStates states);
+  // `producers` are those of the replica's log, of which nothing is committed that the replica does
+  // not say is. The replica is set before anything else is called.
+  ShardPartition(Dependencies dependencies, TopicSettings settings, LoadedProducers producers);
   void SetReplica(std::shared_ptr<consensus::Replica> replica);
 
   void Produce(log::Batch batch, std::optional<Offset> expected_offset,
@@ -53,6 +61,7 @@ class ShardPartition final : public Partition,
   absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms) override;
   WaitId WaitForData(Offset from, WaitCallback ready) override;
   void CancelWait(WaitId wait) override;
+  void ReadBarrier(absl::AnyInvocable<void(absl::Status)> done) override;
 
   // Any thread.
   void ChangeSettings(const TopicSettings& settings);
@@ -62,25 +71,47 @@ class ShardPartition final : public Partition,
   // `done`, on the loop. Any thread; once.
   void Stop(absl::Status reason, absl::AnyInvocable<void(absl::Status)> done);
 
+  // As consensus::Replica::DropWaiting.
+  void DropWaiting();
+
   void OnCommitted(Offset high_watermark) override;
-  void OnRejected(Offset from, const absl::Status& error) override;
+  void OnAppended(std::span<const log::Entry> batches) override;
+  void OnTruncated(Offset from) override;
+  void OnAbandoned(const absl::Status& error) override;
+  void OnReset(Offset start, const std::string& state) override;
+  // Nothing: the producers of what retention removed are forgotten, as after a restart.
+  std::string SnapshotState() override { return ""; }
+  void OnLeader(NodeId leader) override;
 
  private:
+  // Whether it is proven that this node leads: empty until the answer has come.
+  using Proof = std::shared_ptr<std::optional<absl::Status>>;
   // A request that has not been answered: an error, or what to say once `until` is committed.
   struct Waiter {
     Offset until;
     absl::StatusOr<ProduceResult> result;
     uint64_t bytes = 0;  // taken from the node's budget
+    // Set while it is being proven that this node leads; shared with who waits for the proof.
+    Proof proof;
     ProduceCallback done;
+  };
+
+  struct Request {
+    log::Batch batch;
+    std::optional<Offset> expected_offset;
+    Waiter waiter;
   };
 
   absl::Status CheckRequest(const log::Batch& batch, int64_t now_ms) const;  // any thread
   absl::Status CheckOpen() const;                                            // any thread
   TopicSettings settings() const;                                            // any thread
   absl::Status OffsetOutOfRange(Offset asked) const;
-  void Accept(log::Batch batch, std::optional<Offset> expected_offset, Waiter waiter);
-  absl::StatusOr<Offset> Place(log::Batch batch, std::optional<Offset> expected_offset,
-                               Waiter& waiter);
+  void Accept(Request request);
+  void PlaceGathered();
+  void PlaceSoon();
+  void Settle(Request& request);
+  absl::StatusOr<Offset> Place(Request& request);
+  void Fail(Offset from, const absl::Status& error);
   void Answer();
   void WakeReaders();
   void MaybeSnapshotProducers(bool now);
@@ -95,9 +126,13 @@ class ShardPartition final : public Partition,
   absl::Status closed_ CAIRN_GUARDED_BY(mutex_);  // why new work is refused; OK while open
 
   ProducerStates states_;
-  Offset noted_offset_;                       // states_ cover everything below
-  std::deque<log::EntryHeader> uncommitted_;  // proposed, not committed: to take back from states_
-  std::deque<Waiter> waiters_;                // in the order of the calls
+  std::deque<log::EntryHeader> uncommitted_;  // in states_, not committed: may be taken back
+  Offset counted_offset_;                     // batches from here on are new, for the counters
+  std::vector<Request> gathered_;             // not proposed yet, in the order of the calls
+  uint64_t gathered_bytes_ = 0;
+  bool placing_soon_ = false;   // PlaceGathered is posted
+  std::deque<Offset> waves_;    // where each that was proposed and is not committed ends
+  std::deque<Waiter> waiters_;  // in the order of the calls
   bool answering_ = false;
   std::map<std::pair<Offset, WaitId>, WaitCallback> readers_;
   absl::flat_hash_map<WaitId, Offset> reader_offsets_;

@@ -45,6 +45,8 @@ struct TopicSettingsChange {
   std::optional<int64_t> segment_ms;
   std::optional<int64_t> max_record_bytes;
   std::optional<int64_t> max_batch_bytes;
+
+  friend bool operator==(const TopicSettingsChange&, const TopicSettingsChange&) = default;
 };
 
 // Legal names are 1 to 249 of the letters, digits, '.', '_' and '-' of ASCII, other than "." and

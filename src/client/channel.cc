@@ -1,10 +1,8 @@
 #include "client/channel.h"
 
-#include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
-#include <netdb.h>
 
 #include <charconv>
 #include <cstdint>
@@ -20,6 +18,10 @@ namespace {
 
 constexpr int kMinReconnectMs = 50;  // a broker that restarts is away for about this long
 constexpr int kMaxReconnectMs = 2'000;
+// A broker whose machine is gone, or whose process is stopped, is left after this long: it closes
+// no connection. Not more often than the broker's limit (rpc/limits.h).
+constexpr int kKeepaliveTimeMs = 3'000;
+constexpr int kKeepaliveTimeoutMs = 3'000;
 
 absl::StatusOr<std::string> ReadPem(const std::string& path, std::string_view what) {
   std::ifstream file(path, std::ios::binary);
@@ -52,24 +54,6 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const 
   return grpc::SslCredentials(options);
 }
 
-// "host:port" as "1.2.3.4:port": gRPC takes a list of addresses only as numbers.
-absl::StatusOr<std::string> Resolve(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  const std::string host = address.substr(0, colon);
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
-    return absl::InvalidArgumentError(
-        base::StrCat("cannot resolve the host of '", address, "': ", gai_strerror(error)));
-  }
-  char text[INET_ADDRSTRLEN] = {};
-  inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(found->ai_addr)->sin_addr, text, sizeof(text));
-  freeaddrinfo(found);
-  return base::StrCat(text, address.substr(colon));
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> SplitAddresses(std::string_view list) {
@@ -95,28 +79,22 @@ absl::StatusOr<std::vector<std::string>> SplitAddresses(std::string_view list) {
   }
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ClientOptions& options) {
-  CAIRN_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, SplitAddresses(options.address));
-  CAIRN_ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options.tls));
+absl::StatusOr<ChannelFactory> MakeChannelFactory(const TlsFiles& tls) {
+  CAIRN_ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(tls));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as it takes
   // Two clients of one program do not share a connection: closing one leaves the other alone.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-
-  std::string target = addresses.front();
-  if (addresses.size() > 1) {
-    target = "ipv4:";
-    for (const std::string& address : addresses) {
-      CAIRN_ASSIGN_OR_RETURN(const std::string numeric, Resolve(address));
-      if (target.back() != ':') target += ',';
-      target += numeric;
-    }
-  }
-  return grpc::CreateCustomChannel(target, credentials, arguments);
+  return [credentials, arguments](const std::string& address) {
+    return grpc::CreateCustomChannel(address, credentials, arguments);
+  };
 }
 
 }  // namespace cairn::client

@@ -1,6 +1,7 @@
-// Makes the gRPC channel of a client from its options.
+// Makes the gRPC channels of a client from its options.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +19,10 @@ namespace cairn::client {
 // "a:1,b:2" as {"a:1", "b:2"}. Errors: INVALID_ARGUMENT naming the part that is not HOST:PORT.
 absl::StatusOr<std::vector<std::string>> SplitAddresses(std::string_view list);
 
-// Does not connect. Errors: as Client::Create. With several addresses, host names are resolved
-// here, once.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ClientOptions& options);
+// A channel to one address. Does not connect yet. Thread-safe.
+using ChannelFactory = std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
+
+// Reads the TLS files, once. Errors: as Client::Create.
+absl::StatusOr<ChannelFactory> MakeChannelFactory(const TlsFiles& tls);
 
 }  // namespace cairn::client

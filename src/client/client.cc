@@ -1,6 +1,5 @@
 #include "cairn/client.h"
 
-#include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
 #include <algorithm>
@@ -20,19 +19,16 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Create(ClientOptions options) {
     return absl::InvalidArgumentError(
         base::StrCat("timeout_ms is ", options.timeout_ms, "; expected 1 or more"));
   }
-  CAIRN_ASSIGN_OR_RETURN(auto channel, client::MakeChannel(options));
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(channel));
+  CAIRN_ASSIGN_OR_RETURN(auto addresses, client::SplitAddresses(options.address));
+  CAIRN_ASSIGN_OR_RETURN(auto factory, client::MakeChannelFactory(options.tls));
+  auto brokers = std::make_shared<client::Brokers>(std::move(addresses), std::move(factory));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(brokers));
   return std::shared_ptr<Client>(new Client(std::move(impl)));
 }
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() = default;
 const ClientOptions& Client::options() const { return impl_->options(); }
-
-void Client::Impl::Prepare(grpc::ClientContext& context) const {
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::milliseconds(options_.timeout_ms));
-}
 
 absl::Status Client::Impl::Translate(const grpc::Status& status) const {
   return Translate(api::FromGrpcStatus(status));
@@ -74,10 +70,13 @@ bool IsTransientForStream(const absl::Status& status) {
 
 std::chrono::milliseconds BackOff(int attempt) {
   constexpr int kFirstMs = 50;
+  constexpr int kElectionMs = 200;
+  constexpr int kElectionTries = 12;  // about two seconds
   constexpr int kLastMs = 2'000;
   constexpr int kMaxDoublings = 6;
   thread_local std::minstd_rand random(std::random_device{}());
-  const int full = std::min(kLastMs, kFirstMs << std::min(attempt, kMaxDoublings));
+  const int later = std::clamp(attempt - kElectionTries, 0, kMaxDoublings);
+  const int full = attempt == 0 ? kFirstMs : std::min(kLastMs, kElectionMs << later);
   const auto less = static_cast<int>(random() % static_cast<unsigned>(full / 4 + 1));
   return std::chrono::milliseconds(full - less);
 }

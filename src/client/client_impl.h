@@ -1,4 +1,4 @@
-// What stands behind cairn::Client: the channel and what is done with it in several places.
+// What stands behind cairn::Client: the brokers and what is done with them in several places.
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cairn/client.h"
+#include "client/brokers.h"
 
 namespace grpc {
-class Channel;
 class ClientContext;
 class Status;
 }  // namespace grpc
@@ -22,14 +22,12 @@ namespace cairn {
 // Thread-safe.
 class Client::Impl {
  public:
-  Impl(ClientOptions options, std::shared_ptr<grpc::Channel> channel)
-      : options_(std::move(options)), channel_(std::move(channel)) {}
+  Impl(ClientOptions options, std::shared_ptr<client::Brokers> brokers)
+      : options_(std::move(options)), brokers_(std::move(brokers)) {}
+  ~Impl() { brokers_->Stop(); }
 
   const ClientOptions& options() const { return options_; }
-  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-
-  // Sets the deadline of one administrative call.
-  void Prepare(grpc::ClientContext& context) const;
+  client::Brokers& brokers() const { return *brokers_; }
 
   // The status of a finished call, with its ErrorInfo; a connection that failed names the address.
   absl::Status Translate(const grpc::Status& status) const;
@@ -37,7 +35,7 @@ class Client::Impl {
 
  private:
   const ClientOptions options_;
-  const std::shared_ptr<grpc::Channel> channel_;  // shared with the stubs made from it
+  const std::shared_ptr<client::Brokers> brokers_;  // shared with its questions under way
 };
 
 namespace client {
@@ -53,14 +51,25 @@ struct ProducerIdentity {
 // A producer id that no other producer has. Blocking; errors as in Admin.
 absl::StatusOr<ProducerIdentity> AllocateProducerId(const Client::Impl& client);
 
+// What the log of a partition holds, as its leader says: any other node may be behind it. When
+// nobody is known to lead, as a replica says. Blocking; errors as in Admin.
+struct LogRange {
+  uint64_t log_start = 0;
+  uint64_t high_watermark = 0;
+  std::string address;  // who said so
+};
+absl::StatusOr<LogRange> DescribeRange(const Client::Impl& client, const std::string& topic,
+                                       int32_t partition);
+
 // Whether trying again may help: the broker is away, busy or full, or does not lead.
 bool IsTransient(const absl::Status& status);
 
 // The same for the end of a stream, where any break of the connection counts.
 bool IsTransientForStream(const absl::Status& status);
 
-// How long to wait before try number `attempt` (from 0) to reconnect: 50 ms doubling up to 2 s,
-// each shortened by up to a quarter at random, so that clients do not come back all at once.
+// How long to wait before try number `attempt` (from 0): 50 ms, then 200 ms for as long as an
+// election or a restart takes, then doubling up to 2 s; each shortened by up to a quarter at
+// random, so that clients do not come back all at once.
 std::chrono::milliseconds BackOff(int attempt);
 
 }  // namespace client

@@ -36,8 +36,8 @@ absl::Status Damaged(std::string_view what, const ConsumerOptions& options, uint
 
 class Consumer::Impl {
  public:
-  Impl(std::shared_ptr<Client> client, ConsumerOptions options)
-      : options_(options), fetch_(std::move(client), std::move(options)) {
+  Impl(std::shared_ptr<Client> client, ConsumerOptions options, client::LogRange end)
+      : options_(options), fetch_(std::move(client), std::move(options), std::move(end)) {
     if (options_.start.kind == StartAt::Kind::kOffset) {
       position_ = static_cast<uint64_t>(options_.start.value);
       has_position_ = true;
@@ -173,15 +173,17 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(std::shared_ptr<Clien
                            {{"partition_count", base::StrCat(topic.partition_count)}});
   }
   // "From now on" is settled here, so that a connection lost before the first record skips nothing.
-  if (options.start.kind == StartAt::Kind::kLatest) {
-    const auto index = static_cast<size_t>(options.partition);
-    if (topic.partitions.size() <= index) {
-      return absl::InternalError("the broker described a topic without its partitions");
-    }
-    options.start = StartAt::Offset(topic.partitions[index].high_watermark);
+  // So is the end: other replicas may be behind the leader.
+  client::LogRange range;
+  if (options.start.kind == StartAt::Kind::kLatest || options.stop_at_end) {
+    CAIRN_ASSIGN_OR_RETURN(range,
+                           client::DescribeRange(client->impl(), topic.name, options.partition));
   }
-  return std::unique_ptr<Consumer>(
-      new Consumer(std::make_unique<Impl>(std::move(client), std::move(options))));
+  if (options.start.kind == StartAt::Kind::kLatest) {
+    options.start = StartAt::Offset(range.high_watermark);
+  }
+  return std::unique_ptr<Consumer>(new Consumer(
+      std::make_unique<Impl>(std::move(client), std::move(options), std::move(range))));
 }
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -18,6 +18,12 @@ using std::chrono::steady_clock;
 // Responses kept for reuse: one being read by the application, one being filled, and the queue's
 // usual depth.
 constexpr size_t kMaxSpare = 4;
+// How often the leader is looked for when a replica has less than is asked for, and how old the
+// answer to who leads may then be.
+constexpr int kMaxBehind = 12;
+// A stream that lasts this long was connected, though nothing came: there was nothing.
+constexpr auto kConnectedFor = std::chrono::seconds(3);
+constexpr auto kLeaderAge = std::chrono::milliseconds(200);
 
 logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options,
                                        std::optional<uint64_t> next_offset) {
@@ -58,8 +64,11 @@ size_t SizeOf(const logapi::v1::ConsumeResponse& response) {
 
 }  // namespace
 
-FetchThread::FetchThread(std::shared_ptr<Client> client, ConsumerOptions options)
-    : client_(std::move(client)), options_(std::move(options)), thread_([this] { Run(); }) {}
+FetchThread::FetchThread(std::shared_ptr<Client> client, ConsumerOptions options, LogRange end)
+    : client_(std::move(client)),
+      options_(std::move(options)),
+      end_(std::move(end)),
+      thread_([this] { Run(); }) {}
 
 FetchThread::~FetchThread() {
   Cancel();
@@ -136,8 +145,39 @@ void FetchThread::Advance(const logapi::v1::ConsumeResponse& response) {
   next_offset_ = last.base_offset() + last.record_count();
 }
 
+Broker FetchThread::Choose() {
+  Brokers& brokers = client_->impl().brokers();
+  std::optional<Broker> leader = brokers.KnownLeader(options_.topic, options_.partition);
+  const bool only_leader = options_.linearizable || want_leader_;
+  Broker broker =
+      only_leader && leader ? *leader : brokers.Replica(options_.topic, options_.partition);
+  at_leader_ = leader && leader->address == broker.address;
+  address_ = broker.address;
+  return broker;
+}
+
+bool FetchThread::ReachedEnd() const {
+  // Who has named the end, or leads, cannot be behind it.
+  if (at_leader_ || address_ == end_.address) return true;
+  if (next_offset_) return *next_offset_ >= end_.high_watermark;
+  switch (options_.start.kind) {
+    case StartAt::Kind::kOffset:
+      return static_cast<uint64_t>(options_.start.value) >= end_.high_watermark;
+    case StartAt::Kind::kEarliest:
+      return end_.log_start >= end_.high_watermark;
+    default:
+      return false;
+  }
+}
+
+bool FetchThread::IsBehind(const absl::Status& ended) const {
+  if (at_leader_) return false;
+  if (ended.ok()) return options_.stop_at_end && !ReachedEnd();
+  return absl::IsOutOfRange(ended) || absl::IsNotFound(ended);
+}
+
 absl::Status FetchThread::ReadStream() {
-  logapi::v1::Log::Stub stub(client_->impl().channel());
+  logapi::v1::Log::Stub stub(Choose().channel);
   grpc::ClientContext context;
   {
     base::MutexLock lock(mutex_);
@@ -161,23 +201,42 @@ absl::Status FetchThread::ReadStream() {
 }
 
 void FetchThread::Run() {
+  Brokers& brokers = client_->impl().brokers();
   auto alive_at = steady_clock::now();
   int failures = 0;
+  int behind = 0;  // how often in a row a replica had too little
   while (true) {
     progress_ = false;
+    const auto began = steady_clock::now();
     absl::Status ended = ReadStream();
-    if (progress_) {
+    if (progress_ || steady_clock::now() - began >= kConnectedFor) {
       alive_at = steady_clock::now();
       failures = 0;
+      brokers.Worked(address_);
     }
-    const bool at_end = ended.ok() && options_.stop_at_end;
+    if (next_offset_ && progress_) behind = 0;
+    // Who says again that there is no such offset is believed, even without a leader to ask.
+    const bool is_behind = IsBehind(ended) && behind < kMaxBehind;
+    const bool at_end = ended.ok() && options_.stop_at_end && !is_behind;
+    if (is_behind) {
+      ++behind;
+      want_leader_ = true;
+      brokers.RefreshIfOlder(options_.topic, kLeaderAge);
+    } else if (!at_end && IsTransientForStream(ended)) {
+      want_leader_ = false;
+      brokers.Failed(address_, options_.topic, options_.partition, ended);
+    }
     const bool give_up =
         options_.reconnect_timeout_ms >= 0 &&
         steady_clock::now() - alive_at >= std::chrono::milliseconds(options_.reconnect_timeout_ms);
 
     base::MutexLock lock(mutex_);
-    if (!cancelled_ && !at_end && !give_up && IsTransientForStream(ended)) {
-      const auto resume = steady_clock::now() + BackOff(failures++);
+    if (!cancelled_ && !at_end && !give_up && (is_behind || IsTransientForStream(ended))) {
+      // Another broker may have what this one lost: it is asked at once.
+      const bool at_once = failures == 0 && brokers.count() > 1;
+      const auto pause = at_once ? std::chrono::milliseconds(1) : BackOff(failures);
+      ++failures;
+      const auto resume = steady_clock::now() + pause;
       while (!cancelled_ && steady_clock::now() < resume) {
         changed_.WaitFor(mutex_, resume - steady_clock::now());
       }

@@ -1,6 +1,9 @@
 // FetchThread: one ConsumeStream and its successors after lost connections, read ahead on a thread
 // of its own.
 //
+// Reads from any replica, the next one when a stream breaks. A replica may not have yet what
+// another one has shown: reading then goes on at the leader.
+//
 // Sits between Consumer, which takes responses out, and gRPC. Bounded: it stops reading while it
 // holds `prefetch_bytes`, and the stream's flow control then stops the broker.
 #pragma once
@@ -9,12 +12,14 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "cairn/consumer.h"
+#include "client/client_impl.h"
 
 namespace grpc {
 class ClientContext;
@@ -31,8 +36,9 @@ class FetchThread {
   using Response = std::unique_ptr<logapi::v1::ConsumeResponse>;
   enum class Outcome { kResponse, kTimeout, kOver };
 
-  // `options.start` is an offset, the earliest record or a timestamp.
-  FetchThread(std::shared_ptr<Client> client, ConsumerOptions options);
+  // `options.start` is an offset, the earliest record or a timestamp. `end`, with stop_at_end: the
+  // high watermark to read up to, and who named it.
+  FetchThread(std::shared_ptr<Client> client, ConsumerOptions options, LogRange end);
   // Cancels and joins.
   ~FetchThread();
 
@@ -49,6 +55,11 @@ class FetchThread {
   void Run();
   // Reads one stream to its end and returns how it ended.
   absl::Status ReadStream();
+  Broker Choose();
+  // Whether a stream that `ended` OK has brought everything up to the end.
+  bool ReachedEnd() const;
+  // Whether the broker just had less of the log than others have shown.
+  bool IsBehind(const absl::Status& ended) const;
   bool Push(Response response);
   Response NewResponse();
   // Where the stream after `response` would go on.
@@ -56,8 +67,14 @@ class FetchThread {
 
   const std::shared_ptr<Client> client_;  // shared with the rest of the program
   const ConsumerOptions options_;
-  std::optional<uint64_t> next_offset_;  // behind what was fetched; fetch thread only
-  bool progress_ = false;                // since the last connection; fetch thread only
+  const LogRange end_;
+
+  // Of the fetch thread.
+  std::optional<uint64_t> next_offset_;  // behind what was fetched
+  bool progress_ = false;                // since the last connection
+  std::string address_;                  // of the last connection
+  bool at_leader_ = false;               // it went to whoever is known to lead
+  bool want_leader_ = false;             // the next one has to
 
   mutable base::Mutex mutex_;
   base::CondVar changed_;

@@ -16,6 +16,10 @@ namespace {
 constexpr int32_t kMaxEpoch = std::numeric_limits<int16_t>::max();
 // How soon to look again when the oldest batch has expired and its stream is being cancelled.
 constexpr auto kExpiryRecheck = std::chrono::milliseconds(100);
+// How often a stream that works looks whether its broker still leads, and how old the answer may
+// be.
+constexpr auto kLookEvery = std::chrono::milliseconds(500);
+constexpr auto kLeaderAge = std::chrono::seconds(5);
 
 thread_local bool inside_callback = false;
 
@@ -208,6 +212,7 @@ void PartitionSender::OnWritten(bool ok) {
     write_busy_ = false;
     writing_.reset();
     if (!ok) broken_ = true;
+    MoveIfAnswered();
     stream = StreamToFinish();
   }
   if (stream != nullptr) {
@@ -231,6 +236,7 @@ void PartitionSender::OnResponse(const logapi::v1::ProduceResponse& response) {
       Acknowledge(response.offset());
     }
     EndDrainIfAnswered();
+    MoveIfAnswered();
   }
   // First let the next request go, then tell the application: its callbacks may take a while.
   Pump();
@@ -243,15 +249,23 @@ void PartitionSender::OnBroken() {
 }
 
 void PartitionSender::OnClosed(absl::Status status) {
+  bool moved = false;
   {
     base::MutexLock lock(mutex_);
+    // Nothing was lost: we closed it ourselves, to open another one.
+    moved = std::exchange(moving_, false) && sent_ == 0 && retry_.empty();
+    const bool expected = moved || expiring_ || abandoned_ || (finished_ && status.ok());
+    if (!expected) {
+      context_.client->impl().brokers().Failed(stream_address_, context_.options.topic, partition_,
+                                               status);
+    }
     stream_ = nullptr;
     broken_ = false;
     write_busy_ = false;
     writing_.reset();
     Requeue();
     draining_ = false;
-    if (!queue_.empty()) {
+    if (!queue_.empty() && !moved) {
       // What our own cancelling says is no reason for anything.
       if (!expiring_) last_error_ = context_.client->impl().Translate(std::move(status));
       if (expiring_ || IsTransientForStream(last_error_)) {
@@ -263,6 +277,7 @@ void PartitionSender::OnClosed(absl::Status status) {
     }
     expiring_ = false;
   }
+  if (moved) Pump();
   DeliverOver();
   context_.NotifySettled();
 }
@@ -283,14 +298,25 @@ void PartitionSender::Pump() {
 }
 
 PartitionSender::BatchPtr PartitionSender::NextToWrite() {
-  if (abandoned_ || finishing_ || draining_ || write_busy_ || broken_ || resume_at_) return nullptr;
+  if (abandoned_ || finishing_ || draining_ || write_busy_ || broken_ || resume_at_ || moving_) {
+    return nullptr;
+  }
   if (sent_ >= static_cast<size_t>(context_.options.max_in_flight)) return nullptr;
   if (sent_ == queue_.size()) {
     if (open_ == nullptr || context_.options.linger_ms > 0) return nullptr;
     SealLocked();
   }
+  if (ShouldMove()) {
+    moving_ = true;
+    MoveIfAnswered();
+    return nullptr;
+  }
   if (stream_ == nullptr) {
-    stream_ = ProduceStream::Start(context_.client->impl().channel(), *this, context_.open_streams);
+    const Broker broker =
+        context_.client->impl().brokers().Leader(context_.options.topic, partition_);
+    stream_address_ = broker.address;
+    answered_ = false;
+    stream_ = ProduceStream::Start(broker.channel, *this, context_.open_streams);
   }
   BatchPtr batch = queue_[sent_++];
   ++batch->tries;
@@ -304,6 +330,25 @@ PartitionSender::BatchPtr PartitionSender::NextToWrite() {
   writing_ = batch;
   stream_->BeginWrite();
   return batch;
+}
+
+bool PartitionSender::ShouldMove() {
+  if (stream_ == nullptr) return false;
+  const SteadyTime now = Now();
+  if (now - kLookEvery < looked_at_) return false;
+  looked_at_ = now;
+  Brokers& brokers = context_.client->impl().brokers();
+  brokers.RefreshIfOlder(context_.options.topic, kLeaderAge);
+  if (const auto leader = brokers.KnownLeader(context_.options.topic, partition_)) {
+    return leader->address != stream_address_;
+  }
+  // Nobody is known to lead: whoever takes requests is right, unless it has just refused one.
+  return failures_ > 0 && brokers.Any().address != stream_address_;
+}
+
+void PartitionSender::MoveIfAnswered() {
+  if (!moving_ || sent_ > 0 || write_busy_ || broken_ || stream_ == nullptr) return;
+  stream_->Cancel();
 }
 
 void PartitionSender::SealLocked() {
@@ -324,6 +369,7 @@ void PartitionSender::Acknowledge(uint64_t base_offset) {
   queue_.pop_front();
   --sent_;
   failures_ = 0;
+  if (!std::exchange(answered_, true)) context_.client->impl().brokers().Worked(stream_address_);
   Over(std::move(batch), absl::OkStatus(), base_offset);
 }
 
@@ -332,6 +378,9 @@ void PartitionSender::Refuse(const absl::Status& status) {
   queue_.pop_front();
   --sent_;
   if (IsTransient(status)) {
+    context_.client->impl().brokers().Refused(stream_address_, context_.options.topic, partition_,
+                                              status);
+    looked_at_ = SteadyTime::min();
     last_error_ = status;
     draining_ = true;
     batch->refusal = status;

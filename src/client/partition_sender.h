@@ -10,6 +10,9 @@
 // Thread-safe: callers of Produce, the producer's timer thread and gRPC's threads meet here under
 // one mutex, which is never held while gRPC encodes or a callback runs.
 //
+// The stream goes to the partition's leader, as far as the client knows. When that is another node
+// than before, what is under way is answered first; then the stream moves (moving_).
+//
 // Invariants: the first sent_ batches of queue_ are those of the stream without an answer, in the
 // order of the answers. With idempotence, sequences in queue_ are consecutive, and a batch keeps
 // its sequence for as long as the broker may have stored it. While draining_, nothing is sent: the
@@ -108,6 +111,9 @@ class PartitionSender final : public ProduceStream::Handler {
   void Pump();
   // The next batch to write with its write announced, or null.
   BatchPtr NextToWrite() CAIRN_REQUIRES(mutex_);
+  // Whether the stream should go to another node.
+  bool ShouldMove() CAIRN_REQUIRES(mutex_);
+  void MoveIfAnswered() CAIRN_REQUIRES(mutex_);
   ProduceStream* StreamToFinish() CAIRN_REQUIRES(mutex_);
   void SealLocked() CAIRN_REQUIRES(mutex_);
   SteadyTime DeliveryDeadline(const PendingBatch& batch) const;
@@ -146,6 +152,11 @@ class PartitionSender final : public ProduceStream::Handler {
   size_t last_batch_bytes_ CAIRN_GUARDED_BY(mutex_) = 0;
 
   ProduceStream* stream_ CAIRN_GUARDED_BY(mutex_) = nullptr;
+  std::string stream_address_ CAIRN_GUARDED_BY(mutex_);
+  bool answered_ CAIRN_GUARDED_BY(mutex_) = false;  // the stream has stored something
+  SteadyTime looked_at_ CAIRN_GUARDED_BY(mutex_) = SteadyTime::min();  // who leads
+  bool moving_ CAIRN_GUARDED_BY(mutex_) =
+      false;  // the stream ends when all it was sent is answered
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the stream takes no writes any more
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
   bool expiring_ CAIRN_GUARDED_BY(mutex_) = false;  // we cancel the stream to fail what is overdue

@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -19,6 +20,9 @@ namespace {
 
 using logapi::v1::Log;
 using std::chrono::steady_clock;
+
+// A window of requests is sent in this many pieces.
+constexpr size_t kBursts = 4;
 
 uint64_t NsSince(steady_clock::time_point start) {
   return static_cast<uint64_t>(
@@ -162,6 +166,10 @@ class StreamLoop final
     AddHold();
     StartRead(&response_);
     StartCall();
+    {
+      base::MutexLock lock(mutex_);
+      while (permits_ < window_ && run_.Begin()) ++permits_;
+    }
     WriteMore();
   }
 
@@ -175,16 +183,15 @@ class StreamLoop final
 
   void OnReadDone(bool ok) override {
     if (!ok) return;
-    bool again = false;
     {
       base::MutexLock lock(mutex_);
-      again = run_.EndedAndBegin(began_.front());
+      const bool again = run_.EndedAndBegin(began_.front());
       began_.pop_front();
       if (again) ++permits_;
       over_ = over_ || !again;
     }
     StartRead(&response_);
-    if (again) WriteMore();
+    WriteMore();
   }
 
   void OnWriteDone(bool ok) override {
@@ -207,15 +214,13 @@ class StreamLoop final
     bool more_to_come = false;
     {
       base::MutexLock lock(mutex_);
-      if (writing_) return;
-      if (permits_ == 0) {
-        if (over_ || began_.size() >= window_ || !run_.Begin()) return;
-        ++permits_;
-      }
+      // As a program that has much to send would, it sends a part of the window in one piece.
+      const size_t enough = over_ || in_burst_ ? 1 : std::max<size_t>(1, window_ / kBursts);
+      if (writing_ || permits_ < enough) return;
       --permits_;
       writing_ = true;
       began_.push_back(steady_clock::now());
-      more_to_come = permits_ > 0 || (!over_ && began_.size() < window_);
+      in_burst_ = more_to_come = permits_ > 0;
     }
     // gRPC may hold back what is followed at once by more, and send it in one piece.
     grpc::WriteOptions write;
@@ -234,6 +239,7 @@ class StreamLoop final
       CAIRN_GUARDED_BY(mutex_);                  // requests without an answer
   size_t permits_ CAIRN_GUARDED_BY(mutex_) = 0;  // requests that have begun and are not written
   bool writing_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool in_burst_ CAIRN_GUARDED_BY(mutex_) = false;  // what was written last waits for more
   bool over_ CAIRN_GUARDED_BY(mutex_) = false;
   bool closed_ CAIRN_GUARDED_BY(mutex_) = false;
 };
@@ -241,7 +247,7 @@ class StreamLoop final
 }  // namespace
 
 absl::StatusOr<LoadResult> RunLoad(const Client& client, const LoadOptions& options) {
-  Log::Stub stub(client.impl().channel());
+  Log::Stub stub(client.impl().brokers().Leader(options.topic, options.partition).channel);
   switch (options.kind) {
     case LoadKind::kEmpty:
       return RunUnary<logapi::v1::GetServersRequest, logapi::v1::GetServersResponse>(

@@ -2,17 +2,40 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
+#include "base/strings.h"
+
 namespace cairn::consensus {
+
+namespace {
+
+absl::Status Perform(const LogWork& work, log::Log& log) {
+  if (work.reset.has_value()) CAIRN_RETURN_IF_ERROR(log.Reset(*work.reset));
+  if (work.truncate_from.has_value()) {
+    CAIRN_RETURN_IF_ERROR(log.TruncateSuffix(*work.truncate_from));
+  }
+  if (work.entries.empty()) return absl::OkStatus();
+  const log::EntryHeader& first = work.entries.front().header;
+  if (first.index != log.end_index() || first.base_offset != log.end_offset()) {
+    // Entries of a peer whose offsets are not those of our log: never written.
+    return absl::InternalError(
+        base::StrCat("entry at index ", first.index.value(), " and offset ",
+                     first.base_offset.value(), " does not continue a log that ends at index ",
+                     log.end_index().value(), " and offset ", log.end_offset().value()));
+  }
+  return log.Write(work.entries);
+}
+
+}  // namespace
 
 struct GroupCommit::Group {
   struct Member {
     std::shared_ptr<Source> source;  // shared because it may be forgotten while the disk works
     std::shared_ptr<log::Log> log;   // shared because its owner may open another one meanwhile
-    std::vector<log::Entry> entries;
-    Offset end;
+    LogWork work;
     absl::Status status;
 
-    void Report() { source->OnPersisted(end, status); }
+    void Report() { source->OnPersisted(work, status); }
   };
   std::vector<Member> members;
 
@@ -21,7 +44,7 @@ struct GroupCommit::Group {
     std::vector<log::Log*> written;
     std::vector<Member*> owners;
     for (Member& member : members) {
-      member.status = member.log->Write(member.entries);
+      member.status = Perform(member.work, *member.log);
       if (!member.status.ok()) continue;
       written.push_back(member.log.get());
       owners.push_back(&member);
@@ -47,11 +70,10 @@ void GroupCommit::StartIfIdle() {
   if (busy_ || scheduled_.empty()) return;
   auto group = std::make_unique<Group>();
   for (auto& source : std::exchange(scheduled_, {})) {
-    std::vector<log::Entry> entries = source->TakePending();
-    if (entries.empty()) continue;
+    LogWork work = source->TakePending();
+    if (work.empty()) continue;
     auto log = source->writable_log();
-    const Offset end = entries.back().header.end_offset();
-    group->members.push_back({std::move(source), std::move(log), std::move(entries), end, {}});
+    group->members.push_back({std::move(source), std::move(log), std::move(work), {}});
   }
   if (group->members.empty()) return;
   busy_ = true;

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -18,22 +19,32 @@
 #include "env/file_system.h"
 #include "log/entry.h"
 #include "log/log.h"
+#include "log/log_start.h"
 
 namespace cairn::consensus {
 
+// What is to be done to one log, in this order.
+struct LogWork {
+  std::optional<log::LogStart> reset;  // drop everything; the log begins here
+  std::optional<Index> truncate_from;  // cut the entries with this index and later ones
+  std::vector<log::Entry> entries;     // append
+
+  bool empty() const { return !reset && !truncate_from && entries.empty(); }
+};
+
 class GroupCommit {
  public:
-  // One log with entries to persist. Called on the loop thread.
+  // One log with work to persist. Called on the loop thread.
   class Source {
    public:
     virtual ~Source() = default;
-    // Hands over what waits, with the log it goes to. An empty vector: nothing after all.
-    virtual std::vector<log::Entry> TakePending() = 0;
+    // Hands over what waits, for `writable_log`. Empty: nothing after all.
+    virtual LogWork TakePending() = 0;
     virtual std::shared_ptr<log::Log> writable_log() = 0;
-    // The entries taken that end at `end` are durable, or not stored (RESOURCE_EXHAUSTED), or in an
-    // unknown state, the log having failed. When they are durable, the disk may already be writing
-    // what was taken next: then the log's own end is beyond `end`, and not durable.
-    virtual void OnPersisted(Offset end, const absl::Status& status) = 0;
+    // The work taken is durable, or its entries are not stored (RESOURCE_EXHAUSTED), or are in an
+    // unknown state, the log having failed. Work comes back in the order in which it was taken;
+    // when it is durable, the disk may already be busy with what was taken next.
+    virtual void OnPersisted(const LogWork& work, const absl::Status& status) = 0;
   };
 
   GroupCommit(env::FileSystem& fs, env::Executor& loop, env::Executor& disk)

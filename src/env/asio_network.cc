@@ -71,6 +71,23 @@ std::string ToString(const tcp::endpoint& endpoint) {
 
 void SetCloseOnExec(int descriptor) { ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 
+// A buffer sequence that Asio can copy for nothing, which it does at every step of a long write.
+class BufferView {
+ public:
+  using value_type = asio::const_buffer;
+  using const_iterator = const asio::const_buffer*;
+
+  // `buffers` outlives the write and does not change meanwhile.
+  explicit BufferView(const std::vector<asio::const_buffer>& buffers)
+      : begin_(buffers.data()), end_(buffers.data() + buffers.size()) {}
+  const_iterator begin() const { return begin_; }
+  const_iterator end() const { return end_; }
+
+ private:
+  const_iterator begin_;
+  const_iterator end_;
+};
+
 class AsioConnection final : public Connection {
  public:
   AsioConnection(tcp::socket socket, std::string peer)
@@ -103,19 +120,25 @@ class AsioConnection final : public Connection {
         });
   }
 
-  void Write(std::string data, WriteCallback done) override {
+  void Write(std::vector<Slice> data, WriteCallback done) override {
     CAIRN_CHECK(!state_->writing, "one Write at a time");
     state_->writing = true;
     state_->data = std::move(data);
+    state_->buffers.clear();
+    size_t total = 0;
+    for (const Slice& slice : state_->data) {
+      state_->buffers.push_back(asio::buffer(slice.view().data(), slice.size()));
+      total += slice.size();
+    }
     // Asio's own condition (transfer_all) would cut the data into pieces of 64 KiB.
-    const auto remaining = [size = state_->data.size()](const error_code& error, size_t wrote) {
-      return error ? 0 : size - wrote;
+    const auto remaining = [total](const error_code& error, size_t wrote) {
+      return error ? 0 : total - wrote;
     };
     asio::async_write(
-        state_->socket, asio::buffer(state_->data), remaining,
+        state_->socket, BufferView(state_->buffers), remaining,
         [state = state_, done = std::move(done)](const error_code& error, size_t) mutable {
           state->writing = false;
-          std::string().swap(state->data);
+          state->data.clear();
           if (state->closed) {
             done(Cancelled("write to", state->peer));
           } else if (error) {
@@ -151,7 +174,8 @@ class AsioConnection final : public Connection {
     State(tcp::socket s, std::string p) : socket(std::move(s)), peer(std::move(p)) {}
     tcp::socket socket;
     const std::string peer;
-    std::string data;  // what the pending Write writes
+    std::vector<Slice> data;                  // what the pending Write writes
+    std::vector<asio::const_buffer> buffers;  // the same, as Asio likes it
     bool reading = false;
     bool writing = false;
     bool closed = false;

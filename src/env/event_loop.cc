@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "env/asio_datagram.h"
 #include "env/asio_network.h"
 #include "env/posix.h"
 #include "env/timer_queue.h"
@@ -191,6 +192,10 @@ absl::StatusOr<std::unique_ptr<Listener>> EventLoop::Listen(const std::string& a
 }
 void EventLoop::Connect(const std::string& address, ConnectCallback done) {
   AsioConnect(impl_->io(), address, std::move(done));
+}
+absl::StatusOr<std::unique_ptr<DatagramSocket>> EventLoop::BindDatagram(
+    const std::string& address) {
+  return AsioBindDatagram(impl_->io(), address);
 }
 
 }  // namespace cairn::env

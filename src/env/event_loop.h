@@ -28,6 +28,7 @@ class EventLoop final : public Executor, public Network {
 
   absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address) override;
   void Connect(const std::string& address, ConnectCallback done) override;
+  absl::StatusOr<std::unique_ptr<DatagramSocket>> BindDatagram(const std::string& address) override;
 
   // Whether the caller is the loop's thread.
   bool IsCurrent() const;

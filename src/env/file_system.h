@@ -79,9 +79,10 @@ class FileLock {
 };
 
 enum class OpenMode {
-  kReadOnly,   // NOT_FOUND when absent
-  kReadWrite,  // NOT_FOUND when absent
-  kCreate,     // read-write; ALREADY_EXISTS when present
+  kReadOnly,       // NOT_FOUND when absent
+  kReadWrite,      // NOT_FOUND when absent
+  kCreate,         // read-write; ALREADY_EXISTS when present
+  kCreatePrivate,  // the same, and nobody but the owner may read it (mode 0600)
 };
 
 struct FileInfo {

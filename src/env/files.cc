@@ -20,11 +20,12 @@ std::string ChecksumLine(uint32_t crc) {
   return absl::StrFormat("%s%08x\n", base::AbslView(kChecksumTag), crc);
 }
 
-absl::Status WriteNewFile(FileSystem& fs, const std::string& path, std::string_view content) {
-  absl::StatusOr<std::unique_ptr<File>> file = fs.Open(path, OpenMode::kCreate);
+absl::Status WriteNewFile(FileSystem& fs, const std::string& path, std::string_view content,
+                          OpenMode mode) {
+  absl::StatusOr<std::unique_ptr<File>> file = fs.Open(path, mode);
   if (absl::IsAlreadyExists(file.status())) {  // an earlier attempt ended before its rename
     CAIRN_RETURN_IF_ERROR(fs.RemoveFile(path));
-    file = fs.Open(path, OpenMode::kCreate);
+    file = fs.Open(path, mode);
   }
   CAIRN_RETURN_IF_ERROR(file.status());
   const std::array<std::string_view, 1> buffers = {content};
@@ -72,9 +73,12 @@ absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path,
   return content;
 }
 
-absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view content) {
+namespace {
+
+absl::Status Replace(FileSystem& fs, const std::string& path, std::string_view content,
+                     OpenMode mode) {
   const std::string fresh = path + ".new";
-  absl::Status status = WriteNewFile(fs, fresh, content);
+  absl::Status status = WriteNewFile(fs, fresh, content, mode);
   if (status.ok()) status = fs.Rename(fresh, path);
   if (!status.ok()) {
     // Frees the space. That this may fail too is no news: the first error is the one to tell.
@@ -82,6 +86,16 @@ absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_vi
     return status;
   }
   return fs.SyncDir(DirName(path));
+}
+
+}  // namespace
+
+absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view content) {
+  return Replace(fs, path, content, OpenMode::kCreate);
+}
+
+absl::Status ReplacePrivateFile(FileSystem& fs, const std::string& path, std::string_view content) {
+  return Replace(fs, path, content, OpenMode::kCreatePrivate);
 }
 
 absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path,

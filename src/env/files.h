@@ -25,6 +25,9 @@ absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path, ui
 // the directory. After a crash the file is the old or the new one, whole.
 absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view content);
 
+// As ReplaceFile; nobody but the owner may read the file.
+absl::Status ReplacePrivateFile(FileSystem& fs, const std::string& path, std::string_view content);
+
 // As ReplaceFile and ReadFile, with a closing line "crc32c <8 hex digits>" over everything before
 // it. Let the content end with a newline, so that the checksum stands on a line of its own.
 // ReadChecksummedFile returns the content without that line. Errors: DATA_LOSS, with file, expected

@@ -1,5 +1,5 @@
-// Byte streams between processes. Callbacks run on the executor of the implementation, never
-// inline.
+// Byte streams and datagrams between processes. Callbacks run on the executor of the
+// implementation, never inline.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "env/datagram.h"
+#include "env/slice.h"
 
 namespace cairn::env {
 
@@ -28,8 +32,16 @@ class Connection {
   // broke.
   virtual void Read(std::span<char> into, ReadCallback done) = 0;
 
-  // Writes all of `data`.
-  virtual void Write(std::string data, WriteCallback done) = 0;
+  // Writes all of `data`, in order, without copying what it shares. The slices are kept until
+  // `done`.
+  virtual void Write(std::vector<Slice> data, WriteCallback done) = 0;
+
+  // The simple form: one string.
+  void Write(std::string data, WriteCallback done) {
+    std::vector<Slice> slices;
+    slices.emplace_back(std::move(data));
+    Write(std::move(slices), std::move(done));
+  }
 
   virtual void Close() = 0;
 
@@ -73,6 +85,12 @@ class Network {
   // or nobody answers there. There is no deadline but the kernel's (about two minutes). `done` is
   // dropped uncalled when the network ends first.
   virtual void Connect(const std::string& address, ConnectCallback done) = 0;
+
+  // A socket for datagrams on "host:port", where host is an IP address; port 0 takes a free one. It
+  // may be the port of a Listener. Errors: INVALID_ARGUMENT for a malformed address, ALREADY_EXISTS
+  // when the port is in use, both naming the address.
+  virtual absl::StatusOr<std::unique_ptr<DatagramSocket>> BindDatagram(
+      const std::string& address) = 0;
 };
 
 }  // namespace cairn::env

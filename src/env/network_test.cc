@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "env/event_loop.h"
 
@@ -133,6 +134,26 @@ TEST_F(NetworkTest, CarriesMoreThanTheSocketsBuffersBothWays) {
   EXPECT_EQ(ReadExactly(*client_, 6), "answer");
   EXPECT_TRUE(wrote.get().ok());
   EXPECT_TRUE(wrote_back.get().ok());
+}
+
+TEST_F(NetworkTest, GathersOwnedAndSharedPiecesInOrder) {
+  ConnectBoth();
+  const auto shared = std::make_shared<const std::string>(std::string(3 << 20, 's') + "tail");
+  std::string expected;
+  std::vector<Slice> slices;
+  for (int i = 0; i < 100; ++i) {  // more than one system call takes
+    slices.emplace_back("<" + std::to_string(i) + ">");
+    slices.emplace_back(shared, i, i % 3 == 0 ? 0 : 70'000);
+    slices.emplace_back(shared, 3 << 20, 4);
+    for (size_t at = slices.size() - 3; at < slices.size(); ++at) expected += slices[at].view();
+  }
+  std::promise<absl::Status> wrote;
+  loop_.Post([&] {
+    client_->Write(std::move(slices), [&](absl::Status status) { wrote.set_value(status); });
+  });
+  EXPECT_TRUE(ReadExactly(*server_, expected.size()) == expected);
+  EXPECT_TRUE(wrote.get_future().get().ok());
+  EXPECT_EQ(shared.use_count(), 1) << "the pieces are let go";
 }
 
 TEST_F(NetworkTest, AnEmptyWriteCompletes) {

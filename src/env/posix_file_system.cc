@@ -22,6 +22,7 @@ namespace {
 
 // Records are their owner's business: no access for others, less what the umask takes away.
 constexpr mode_t kFileMode = 0640;
+constexpr mode_t kPrivateFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0750;
 
 int OpenFlags(OpenMode mode) {
@@ -31,6 +32,7 @@ int OpenFlags(OpenMode mode) {
     case OpenMode::kReadWrite:
       return O_RDWR;
     case OpenMode::kCreate:
+    case OpenMode::kCreatePrivate:
       return O_RDWR | O_CREAT | O_EXCL;
   }
   return O_RDONLY;
@@ -46,7 +48,8 @@ bool IsDirectory(int directory, const dirent& entry) {
 class PosixFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
-    const int descriptor = ::open(path.c_str(), OpenFlags(mode) | O_CLOEXEC, kFileMode);
+    const int descriptor = ::open(path.c_str(), OpenFlags(mode) | O_CLOEXEC,
+                                  mode == OpenMode::kCreatePrivate ? kPrivateFileMode : kFileMode);
     if (descriptor < 0) return PosixError(errno, "open", path);
     return std::make_unique<PosixFile>(descriptor, path);
   }

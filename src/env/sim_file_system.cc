@@ -46,7 +46,7 @@ SimFileSystem::SimFileSystem(uint64_t seed, SimTree tree)
 SimFileSystem::~SimFileSystem() = default;
 
 absl::StatusOr<std::unique_ptr<File>> SimFileSystem::Open(const std::string& path, OpenMode mode) {
-  const bool creates = mode == OpenMode::kCreate;
+  const bool creates = mode == OpenMode::kCreate || mode == OpenMode::kCreatePrivate;
   const SimCore::Call call = core_->Begin(creates ? SimOp::kCreate : SimOp::kOpen, "open", path);
   base::MutexLock lock(core_->mutex);
   CAIRN_RETURN_IF_ERROR(core_->Refusal(call, core_->epoch()));

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "env/executor.h"
 
 namespace cairn::env {
@@ -27,8 +27,19 @@ class TimerQueue {
   Executor::Task TakeDue(int64_t now_ns);
 
  private:
-  std::map<std::pair<int64_t, Executor::TimerId>, Executor::Task> by_deadline_;
-  std::unordered_map<Executor::TimerId, int64_t> deadlines_;
+  struct Due {
+    int64_t deadline_ns;
+    Executor::TimerId id;
+    // The first due is the largest.
+    bool operator<(const Due& other) const {
+      return std::pair(deadline_ns, id) > std::pair(other.deadline_ns, other.id);
+    }
+  };
+  // Cancelled timers stay in the heap until they come to its top, or are too many.
+  void DropCancelled();
+
+  std::vector<Due> heap_;
+  absl::flat_hash_map<Executor::TimerId, Executor::Task> tasks_;
   Executor::TimerId last_id_ = 0;
 };
 

@@ -19,6 +19,9 @@ struct Damage {
   Offset first_offset;  // records in [first_offset, end_offset) are lost
   Offset end_offset;
   std::string what;  // with expected and found
+  // The entries that are lost with them, as far as the file tells; both 0: it does not.
+  Index first_index = {};
+  Index end_index = {};
 };
 
 // "FILE at POSITION: WHAT; records [FIRST, END) cannot be read".
@@ -26,6 +29,9 @@ std::string Describe(const Damage& damage);
 
 // DATA_LOSS with reason DAMAGED_LOG and the fields of `damage` as metadata.
 absl::Status DamageError(const Damage& damage);
+
+// UNAVAILABLE with reason DAMAGED_LOG: what a replica of several says that has nobody to ask.
+absl::Status DamagedWithoutLeader(const Damage& damage);
 
 struct RecoveryReport {
   std::vector<Damage> damages;

@@ -232,6 +232,7 @@ absl::Status Log::TruncateSuffix(Index from) {
   CAIRN_RETURN_IF_ERROR(active_->TruncateSuffix(from));
   failed_ = false;
   PublishBounds();
+  ForgetOldDamages();
   return absl::OkStatus();
 }
 
@@ -248,12 +249,19 @@ absl::Status Log::DeletePrefix(Offset offset) {
   start.offset = offset;
   // The start is durable before a file goes: a crash in between leaves leftovers, which Open
   // removes.
-  CAIRN_RETURN_IF_ERROR(WriteLogStart(fs_, options_.directory, start));
+  start_unsure_ = true;
+  if (const absl::Status written = WriteLogStart(fs_, options_.directory, start); !written.ok()) {
+    // Until the next clean close has written it again, the next opening has to.
+    if (active_->closed()) failed_ = !active_->Reopen().ok();
+    return written;
+  }
+  start_unsure_ = false;
   start_ = start;
   const Segments victims(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(keep));
   list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(keep));
   SetSegments(std::move(list));
   PublishBounds();
+  ForgetOldDamages();
   for (const auto& victim : victims)
     CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(victim->base_offset()));
   return victims.empty() ? absl::OkStatus() : fs_.SyncDir(options_.directory);
@@ -295,6 +303,7 @@ absl::Status Log::Reset(LogStart start) {
     base::MutexLock lock(mutex_);
     segments_.clear();
     damages_.clear();
+    damaged_ = false;
   }
   start_ = start;
   CAIRN_RETURN_IF_ERROR(AppendSegment(start.offset, start.index, start.term));
@@ -307,7 +316,13 @@ absl::Status Log::Reset(LogStart start) {
 
 absl::Status Log::Close() {
   if (failed_) return absl::FailedPreconditionError("the log failed; open it again");
-  if (closed_ || active_->damaged_tail()) return absl::OkStatus();
+  if (closed_) return absl::OkStatus();
+  for (const auto& segment : segments()) {
+    // What reads found since is looked for again by the next opening.
+    if (segment->damaged()) CAIRN_RETURN_IF_ERROR(segment->Distrust());
+  }
+  if (active_->damaged_tail()) return absl::OkStatus();
+  if (start_unsure_) CAIRN_RETURN_IF_ERROR(WriteLogStart(fs_, options_.directory, start_));
   const absl::Status closed = active_->Close(/*sealed=*/false);
   failed_ = !closed.ok();
   closed_ = closed.ok();

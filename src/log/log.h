@@ -32,6 +32,7 @@
 #include "log/entry.h"
 #include "log/log_start.h"
 #include "log/segment.h"
+#include "log/segment_repair.h"
 #include "log/tail_cache.h"
 
 namespace cairn::log {
@@ -109,6 +110,21 @@ class Log {
   // follow.
   absl::Status Close();
 
+  // ---- repair; writer ----
+  //
+  // PrepareRepair, then a SegmentRepair of what it names on any thread, then AdoptRepair; again
+  // until nothing is damaged.
+
+  // The first damaged segment, sealed when it was the last one; nullopt when none is. Errors:
+  // UNIMPLEMENTED for damage that no segment holds (the first files are missing); those of the file
+  // system.
+  absl::StatusOr<std::optional<RepairTarget>> PrepareRepair();
+
+  // Puts the segments of a repair that is finished in the place of the damaged one, durably: a
+  // crash leaves one or the other. Errors: ABORTED when the log changed meanwhile (prepare again);
+  // those of the file system, after which the damaged one is still in use.
+  absl::Status AdoptRepair(const SegmentRepair& repair);
+
   void SetLimits(uint64_t segment_bytes, int64_t segment_ms);
 
   bool failed() const { return failed_; }
@@ -122,7 +138,9 @@ class Log {
   Term last_term() const;
   uint64_t size_bytes() const;  // of the store files
   size_t segment_count() const;
+  // What is known to be lost: found at the opening or by a read since, not repaired yet.
   std::vector<Damage> damages() const;
+  bool damaged() const { return damaged_.load(std::memory_order_acquire); }
 
   // Batches from the one that holds `from` on, below `limit`, about max_bytes of them and at least
   // one; none when from == limit. From the tail cache when it has them, otherwise from the store
@@ -131,13 +149,22 @@ class Log {
   absl::StatusOr<std::vector<Entry>> Read(Offset from, Offset limit, size_t max_bytes) const;
 
   // Entries of every kind with indexes [from, limit), about max_bytes of them and at least one.
-  // Blocking. Errors: as Read.
+  // From the tail cache or the store files, as Read. Blocking. Errors: as Read.
   absl::StatusOr<std::vector<Entry>> ReadByIndex(Index from, Index limit, size_t max_bytes) const;
+
+  // The same without touching the disk: nullopt when the tail cache does not have the first of
+  // them.
+  std::optional<std::vector<Entry>> ReadCachedByIndex(Index from, Index limit,
+                                                      size_t max_bytes) const;
 
   // First offset in [start_offset(), limit) whose record has a timestamp >= timestamp_ms; `limit`
   // when there is none. Blocking. Errors: as Read; DATA_LOSS also when the record may be among lost
   // ones.
   absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms, Offset limit) const;
+
+  // Where the first entry stands, and the term of the one that stood before it. What a snapshot
+  // tells of a log: everything before is gone.
+  LogStart first() const;
 
   // The term of the entry. Errors: OUT_OF_RANGE outside [first_index(), end_index()); DATA_LOSS.
   absl::StatusOr<Term> TermAt(Index index) const;
@@ -157,6 +184,8 @@ class Log {
   Log(env::FileSystem& fs, env::Clock& clock, const LogOptions& options);
 
   absl::Status OpenSegments(RecoveryReport& report);
+  absl::StatusOr<bool> IsTornRoll(Offset before, Offset base, bool is_last) const;
+  absl::Status RemoveTornRolls(std::vector<Offset>& bases, RecoveryReport& report);
   absl::StatusOr<Segments> LoadSegments(std::vector<Offset> bases, RecoveryReport& report);
   absl::Status RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& report);
   absl::Status CheckEnds(RecoveryReport& report);
@@ -172,6 +201,12 @@ class Log {
 
   // OffsetForTimestamp among the records that can be read.
   absl::StatusOr<Offset> FirstReadableAt(int64_t timestamp_ms, Offset limit) const;
+
+  // A read met damage in `segment`.
+  void NoteDamage(const Segment& segment, const Damage& damage) const;
+  // Forgets damages of files that are no part of the log any more, and what lies outside of it.
+  void ForgetOldDamages();
+  absl::Status MoveIn(const std::string& from, const Segment& made);
 
   absl::StatusOr<TermStart> TermStartAt(Index index) const;
   absl::Status AddTermsBetween(const TermStart& low, const TermStart& high,
@@ -190,6 +225,7 @@ class Log {
   std::shared_ptr<Segment> active_;
   std::atomic<bool> failed_{false};
   bool closed_ = false;
+  bool start_unsure_ = false;  // a write of it failed: which one is durable is not known
   TailCache::LogId cache_id_ = 0;
 
   std::atomic<uint64_t> start_offset_{0};
@@ -199,7 +235,8 @@ class Log {
 
   mutable base::Mutex mutex_;
   Segments segments_ CAIRN_GUARDED_BY(mutex_);  // shared because readers outlive deletion
-  std::vector<Damage> damages_ CAIRN_GUARDED_BY(mutex_);
+  mutable std::vector<Damage> damages_ CAIRN_GUARDED_BY(mutex_);  // readers add to it
+  mutable std::atomic<bool> damaged_{false};                      // there are some
 };
 
 // Syncs several logs at once: one FileSystem::SyncAll over their files. results[i] is the outcome

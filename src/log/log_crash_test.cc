@@ -89,20 +89,40 @@ TEST(LogCrashTest, EveryAcknowledgedEntrySurvivesAPowerCutAtEveryWrite) {
 }
 
 TEST(LogCrashTest, EveryAcknowledgedEntrySurvivesFailingCalls) {
+  uint64_t looks = 0;
   for (uint64_t seed = 0; seed < static_cast<uint64_t>(Scripts()) * 10 && !HasFailure(); ++seed) {
     env::SimFileSystem fs(seed);
     LogUnderTest test(fs, seed);
     env::SimRandom random(seed + 1'000'000);
+    uint64_t required_end = 0;
+    bool cut = false;
     for (int i = 0; i < kSteps && !HasFailure(); ++i) {
       const env::SimFault fault = std::array{env::SimFault::kIoError, env::SimFault::kNoSpace,
                                              env::SimFault::kShortWrite}[random.Next() % 3];
       fs.FailCall(fs.call_count() + 1 + random.Next() % 12, fault);
+      // What one fault breaks is cleaned up by calls that may fail as well.
+      if (random.Next() % 4 == 0) fs.FailCall(fs.call_count() + 1 + random.Next() % 12, fault);
       test.Step();
+      // What a failed call has left behind must not come out when the power fails later. (But for
+      // segments that were cut off while a directory could not be synced: those do.)
+      cut = cut || test.expected().required_end < required_end;
+      required_end = test.expected().required_end;
+      if (cut) continue;
+      const auto image = fs.CrashImage(i % 2 == 0 ? env::CrashChoice::DropAll()
+                                                  : env::CrashChoice::Random(random.Next()));
+      RecoveryReport report;
+      auto log = test.OpenIn(*image, report);
+      ASSERT_TRUE(log.ok()) << "seed " << seed << ", step " << i << ": " << log.status();
+      ASSERT_TRUE(report.damages.empty())
+          << "seed " << seed << ", step " << i << ": " << Describe(report.damages[0]);
+      ASSERT_EQ(Compare(**log, test.expected()), "") << "seed " << seed << ", step " << i;
+      ++looks;
     }
     fs.ClearFaults();
     SCOPED_TRACE("seed " + std::to_string(seed));
     if (!HasFailure()) test.Open();
   }
+  EXPECT_GT(looks, 100u);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "env/sim_file_system.h"
 #include "log/compression.h"
 #include "log/log.h"
+#include "log/log_repair_testing.h"
 #include "log/records.h"
 
 namespace cairn::log {
@@ -121,6 +122,49 @@ class DamageableLog {
       return judgement;
     }
     judgement.problem = CompareAdded(**opened, added, judgement.readable, "opened after an append");
+    return judgement;
+  }
+
+  // Opens the log in `fs`, meets its damage by reading all of it, and repairs it from an undamaged
+  // copy. Then, and after another opening, every entry is there and nothing is known to be lost.
+  Judgement JudgeRepair(env::SimFileSystem& fs) {
+    Judgement judgement;
+    RecoveryReport report;
+    auto opened = Log::Open(fs, clock_, options_, report);
+    if (!opened.ok()) {
+      judgement.open = opened.status();
+      return judgement;
+    }
+    judgement.problem = Compare(**opened, judgement);
+    if (!judgement.problem.empty()) return judgement;
+    const auto healthy_fs = Copy();
+    RecoveryReport of_healthy;
+    const auto healthy = Log::Open(*healthy_fs, clock_, options_, of_healthy).value();
+    const absl::Status repaired = Repair(fs, **opened, *healthy);
+    if (!repaired.ok()) {
+      judgement.problem = "not repaired: " + repaired.ToString();
+      return judgement;
+    }
+    for (const std::string_view when : {"repaired", "opened again"}) {
+      Judgement after;
+      judgement.problem = Compare(**opened, after);
+      if (judgement.problem.empty() && after.unreadable_entries + after.unreadable > 0) {
+        judgement.problem = "entries are missing";
+      }
+      if (judgement.problem.empty() && (*opened)->damaged()) judgement.problem = "damage is known";
+      if (!judgement.problem.empty()) {
+        judgement.problem += std::string(", ") + std::string(when);
+        return judgement;
+      }
+      if (when != "repaired") break;
+      opened->reset();
+      RecoveryReport again;
+      opened = Log::Open(fs, clock_, options_, again);
+      if (!opened.ok()) {
+        judgement.problem = "does not open after the repair: " + opened.status().ToString();
+        return judgement;
+      }
+    }
     return judgement;
   }
 

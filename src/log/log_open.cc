@@ -27,7 +27,8 @@ absl::Status ValidateOptions(const LogOptions& options) {
 // Names in a partition's directory that are not segments and are no surprise. Other layers add
 // theirs here by the suffix ".snapshot" (broker: producer states).
 bool IsKnownName(const std::string& name) {
-  return name == "log-start" || name.ends_with(".new") || name.ends_with(".snapshot") ||
+  return name == "log-start" || name == kRepairDirectory || name.ends_with(".new") ||
+         name.ends_with(".snapshot") ||
          (name.ends_with(".index") &&
           ParseStoreFileName(name.substr(0, name.size() - 6) + ".store"));
 }
@@ -92,6 +93,51 @@ absl::Status Log::RemoveLeftovers(std::vector<Offset>& bases, RecoveryReport& re
   return absl::OkStatus();
 }
 
+// Whether the segment at `base`, which is not the first, is what a roll has left that failed:
+// empty, and its name may not be durable although it is there. Nothing was acknowledged in it, and
+// it must not take any: it goes, and a roll that succeeds makes it anew.
+absl::StatusOr<bool> Log::IsTornRoll(Offset before, Offset base, bool is_last) const {
+  CAIRN_ASSIGN_OR_RETURN(
+      const auto file,
+      fs_.Open(env::JoinPath(options_.directory, StoreFileName(base)), env::OpenMode::kReadOnly));
+  CAIRN_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  if (size > kStoreHeaderBytes) return false;
+  const auto index_of = [this](Offset offset) -> std::unique_ptr<SparseIndex> {
+    const std::string path = env::JoinPath(options_.directory, IndexFileName(offset));
+    StoreHeader header = HeaderFor(offset, start_.index, start_.term);
+    if (!SparseIndex::CompleteHeader(fs_, path, header)) return nullptr;
+    auto index = SparseIndex::Open(fs_, path, header);
+    return index.ok() ? *std::move(index) : nullptr;
+  };
+  if (const auto index = index_of(base); index != nullptr) {
+    const auto mark = index->durable_mark();
+    if (mark && mark->store_bytes > kStoreHeaderBytes) return false;  // it has lost them
+  }
+  if (!is_last) return true;
+  // The seal comes after a successor that is durable.
+  const auto index = index_of(before);
+  const auto mark = index != nullptr ? index->close_mark() : std::nullopt;
+  return !mark || !mark->sealed || mark->end_offset != base;
+}
+
+absl::Status Log::RemoveTornRolls(std::vector<Offset>& bases, RecoveryReport& report) {
+  // The last one is judged by the one before it, so it comes last.
+  for (size_t i = 1; i < bases.size();) {
+    const bool is_last = i + 1 == bases.size();
+    CAIRN_ASSIGN_OR_RETURN(const bool torn, IsTornRoll(bases[i - 1], bases[i], is_last));
+    if (!torn) {
+      ++i;
+      continue;
+    }
+    report.notes.push_back(base::StrCat("removed ", options_.directory, "/",
+                                        StoreFileName(bases[i]), ": a roll that failed"));
+    CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(bases[i]));
+    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(options_.directory));
+    bases.erase(bases.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return absl::OkStatus();
+}
+
 // Opens the segments from the last to the first, because each one's end is where the next begins.
 absl::StatusOr<Log::Segments> Log::LoadSegments(std::vector<Offset> bases, RecoveryReport& report) {
   Segments list;
@@ -128,6 +174,7 @@ absl::Status Log::OpenSegments(RecoveryReport& report) {
     }
   }
   std::sort(bases.begin(), bases.end());
+  CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, env::JoinPath(directory, kRepairDirectory)));
   CAIRN_RETURN_IF_ERROR(RemoveLeftovers(bases, report));
 
   Segments list;
@@ -144,9 +191,18 @@ absl::Status Log::OpenSegments(RecoveryReport& report) {
       return absl::DataLossError(base::StrCat(
           directory, " has no store file; the log began at offset ", start_.offset.value()));
     }
+    CAIRN_RETURN_IF_ERROR(RemoveTornRolls(bases, report));
     CAIRN_ASSIGN_OR_RETURN(list, LoadSegments(std::move(bases), report));
     SetSegments(list);
     active_ = list.back();
+    // An earlier life may have failed to make its last change durable; what it left looks as if it
+    // were.
+    // On a full disk it has to wait for the next clean close.
+    if (!active_->closed()) {
+      const absl::Status written = WriteLogStart(fs_, directory, start_);
+      start_unsure_ = absl::IsResourceExhausted(written);
+      if (!start_unsure_) CAIRN_RETURN_IF_ERROR(written);
+    }
   }
   CAIRN_RETURN_IF_ERROR(CheckEnds(report));
   CAIRN_RETURN_IF_ERROR(RemoveOrphanIndexes(names));
@@ -173,6 +229,7 @@ absl::Status Log::CheckEnds(RecoveryReport& report) {
   {
     base::MutexLock lock(mutex_);
     damages_ = report.damages;
+    damaged_ = !damages_.empty();
   }
   if (start_.offset > active_->end_offset()) {
     return absl::DataLossError(base::StrCat(directory, " ends at offset ",

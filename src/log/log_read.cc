@@ -24,6 +24,12 @@ Term Log::last_term() const {
   return segments_.back()->last_term();
 }
 
+LogStart Log::first() const {
+  base::MutexLock lock(mutex_);
+  const StoreHeader& header = segments_.front()->header();
+  return {.offset = header.base_offset, .index = header.base_index, .term = header.base_term};
+}
+
 uint64_t Log::size_bytes() const {
   base::MutexLock lock(mutex_);
   uint64_t total = 0;
@@ -65,15 +71,19 @@ absl::StatusOr<std::vector<Entry>> Log::Read(Offset from, Offset limit, size_t m
     options.limit_offset = limit;
     options.max_bytes = max_bytes - taken;
     const size_t before = entries.size();
-    const absl::Status status = segment.Read(options, entries);
+    Damage damage;
+    const absl::Status status = segment.Read(options, entries, &damage);
     if (!status.ok()) {
+      if (absl::IsDataLoss(status)) NoteDamage(segment, damage);
       if (before > 0) return entries;  // the damage is for the next read
       return status;
     }
     if (entries.size() == before && first < segment.end_offset() && first < limit) {
       if (before > 0) return entries;
-      return DamageError({segment.path(), segment.size_bytes(), segment.size_bytes(), first,
-                          segment.end_offset(), "the records are missing"});
+      const Damage missing{segment.path(), segment.size_bytes(), segment.size_bytes(),
+                           first,          segment.end_offset(), "the records are missing"};
+      NoteDamage(segment, missing);
+      return DamageError(missing);
     }
     for (size_t i = before; i < entries.size(); ++i) taken += entries[i].size_bytes();
     // More only if this segment was read to its end.
@@ -82,11 +92,22 @@ absl::StatusOr<std::vector<Entry>> Log::Read(Offset from, Offset limit, size_t m
   return entries;
 }
 
+std::optional<std::vector<Entry>> Log::ReadCachedByIndex(Index from, Index limit,
+                                                         size_t max_bytes) const {
+  std::vector<Entry> entries;
+  if (options_.tail_cache == nullptr ||
+      !options_.tail_cache->ReadIndexes(cache_id_, from, limit, max_bytes, entries)) {
+    return std::nullopt;
+  }
+  return entries;
+}
+
 absl::StatusOr<std::vector<Entry>> Log::ReadByIndex(Index from, Index limit,
                                                     size_t max_bytes) const {
   if (from < first_index()) return BeforeStart("index", from.value(), first_index().value());
+  if (from >= limit) return std::vector<Entry>();
+  if (auto cached = ReadCachedByIndex(from, limit, max_bytes)) return *std::move(cached);
   std::vector<Entry> entries;
-  if (from >= limit) return entries;
   const Segments list = segments();
   const int at = FindIndex(list, from);
   const Segment& segment = *list[static_cast<size_t>(std::max(at, 0))];
@@ -94,7 +115,10 @@ absl::StatusOr<std::vector<Entry>> Log::ReadByIndex(Index from, Index limit,
   options.from_index = from;
   options.limit_offset = Offset(UINT64_MAX);
   options.max_bytes = max_bytes;
-  CAIRN_RETURN_IF_ERROR(segment.Read(options, entries));
+  Damage damage;
+  const absl::Status status = segment.Read(options, entries, &damage);
+  if (absl::IsDataLoss(status)) NoteDamage(segment, damage);
+  if (!status.ok()) return status;
   while (!entries.empty() && entries.back().header.index >= limit) entries.pop_back();
   if (entries.empty() && from < end_index()) {
     return absl::DataLossError(base::StrCat(segment.path(), " does not hold index ", from.value()));
@@ -189,9 +213,19 @@ absl::Status Log::AddTermsBetween(const TermStart& low, const TermStart& high,
     return absl::OkStatus();
   }
   const uint64_t distance = high.first_index - low.first_index;
-  CAIRN_ASSIGN_OR_RETURN(const TermStart middle, TermStartAt(low.first_index + distance / 2));
-  CAIRN_RETURN_IF_ERROR(AddTermsBetween(low, middle, terms));
-  return AddTermsBetween(middle, high, terms);
+  const Index half = low.first_index + distance / 2;
+  auto middle = TermStartAt(half);
+  // Any other between the two does as well, the nearest first. When all of them are lost, so is
+  // where the term changed.
+  for (uint64_t away = 1; absl::IsDataLoss(middle.status()) && away < distance; ++away) {
+    if (half - low.first_index > away) middle = TermStartAt(half - away);
+    if (absl::IsDataLoss(middle.status()) && high.first_index - half > away) {
+      middle = TermStartAt(half + away);
+    }
+  }
+  if (!middle.ok()) return middle.status();
+  CAIRN_RETURN_IF_ERROR(AddTermsBetween(low, *middle, terms));
+  return AddTermsBetween(*middle, high, terms);
 }
 
 }  // namespace cairn::log

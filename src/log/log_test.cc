@@ -274,6 +274,17 @@ TEST_F(LogTest, ARottenLastEntryIsKnownByTheDurableMark) {
   EXPECT_EQ(*Get(4), "fourth");
 }
 
+TEST_F(LogTest, ASealedSegmentCanBeCut) {
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(Append(std::string(1000, 'x')).ok());
+  ASSERT_GE(log_->segment_count(), 3u);
+  // Its index was trimmed when it was sealed, so the file is shorter than its mapping.
+  ASSERT_TRUE(log_->TruncateSuffix(Index(20)).ok());
+  EXPECT_EQ(log_->segment_count(), 1u);
+  EXPECT_EQ(log_->end_index(), Index(20));
+  ASSERT_TRUE(Append("next").ok());
+  EXPECT_EQ(*Get(19), "next");
+}
+
 TEST_F(LogTest, AMissingSegmentInTheMiddleIsNamedAndTheRestServed) {
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(Append(std::string(1000, 'x')).ok());
   ASSERT_TRUE(log_->Close().ok());

@@ -152,6 +152,7 @@ absl::Status Segment::Close(bool sealed) {
     }
     MarkDurable();
   }
+  if (damaged()) return absl::OkStatus();  // no mark: the next opening looks for itself
   CAIRN_RETURN_IF_ERROR(index_->Trim());
   CloseMark mark;
   mark.store_bytes = static_cast<uint32_t>(size_bytes());
@@ -165,6 +166,12 @@ absl::Status Segment::Close(bool sealed) {
   index_->SetCloseMark(mark);
   closed_ = true;
   sealed_ = sealed;
+  return index_->Sync();
+}
+
+absl::Status Segment::Distrust() {
+  index_->ClearCloseMark();
+  index_->TruncateTo(0);
   return index_->Sync();
 }
 
@@ -218,6 +225,7 @@ absl::Status Segment::TruncateSuffix(Index from) {
   max_timestamp_.store(max_timestamp, std::memory_order_relaxed);
   last_term_.store(term.value(), std::memory_order_relaxed);
   last_indexed_ = start ? start->position : 0;
+  damaged_tail_ = false;  // it ends behind an entry again
   absl::Status status = store_->Truncate(position);
   if (status.ok()) status = store_->Sync();
   if (!status.ok()) {

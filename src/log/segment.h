@@ -82,6 +82,9 @@ class Segment {
   // Makes a later Write legal on a segment that was closed: drops the close mark, durably.
   // Blocking.
   absl::Status Reopen();
+  // A segment that turned out to be damaged is read from its beginning by the next opening.
+  // Durable. Blocking. Lookups in it take long afterwards: at the end only.
+  absl::Status Distrust();
   bool failed() const { return failed_; }
 
   // ---- any thread ----
@@ -100,6 +103,10 @@ class Segment {
   bool sealed_on_disk() const { return sealed_; }
   // The tail is damaged: nothing may be written behind it.
   bool damaged_tail() const { return damaged_tail_; }
+  // Entries are known to be lost in it. It then gets no close mark: the next opening looks for
+  // itself.
+  bool damaged() const { return damaged_.load(std::memory_order_acquire); }
+  void NoteDamaged() const { damaged_.store(true, std::memory_order_release); }
   const SparseIndex& index() const { return *index_; }
 
   // What a read asks for. Exactly one of from_offset and from_index is set.
@@ -110,8 +117,10 @@ class Segment {
     size_t max_bytes = 0;               // about; at least one entry is returned
   };
   // Appends to `entries`. Nothing when the segment has no such entry below the limit.
-  // Errors: DATA_LOSS (DamageError) when the first entry asked for is damaged.
-  absl::Status Read(const ReadOptions& options, std::vector<Entry>& entries) const;
+  // Errors: DATA_LOSS (DamageError) when the first entry asked for is damaged; then `damage`, when
+  // given, is what was met.
+  absl::Status Read(const ReadOptions& options, std::vector<Entry>& entries,
+                    Damage* damage = nullptr) const;
 
  private:
   Segment(std::string path, StoreHeader header, std::unique_ptr<env::File> store)
@@ -141,6 +150,7 @@ class Segment {
   bool sealed_ = false;
   bool failed_ = false;
   bool damaged_tail_ = false;
+  mutable std::atomic<bool> damaged_{false};  // set by the reads that meet it, too
 };
 
 }  // namespace cairn::log

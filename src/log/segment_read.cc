@@ -22,11 +22,12 @@ constexpr size_t kMaxReadBytes = 4 << 20;
 class Walk {
  public:
   Walk(const Segment& segment, const env::File& file, const Segment::ReadOptions& options,
-       std::vector<Entry>& entries)
+       std::vector<Entry>& entries, Damage* met)
       : segment_(segment),
         file_(file),
         options_(options),
         entries_(entries),
+        met_(met),
         already_(entries.size()),
         size_(segment.size_bytes()) {}
 
@@ -137,9 +138,15 @@ class Walk {
   }
 
   absl::Status HoleBefore(const EntryHeader& header) const {
-    return DamageError({segment_.path(), position_, position_,
-                        options_.from_offset.value_or(header.base_offset), header.base_offset,
-                        base::StrCat("index ", header.index.value(), " is not what follows")});
+    return Lost({segment_.path(), position_, position_,
+                 options_.from_offset.value_or(header.base_offset), header.base_offset,
+                 base::StrCat("index ", header.index.value(), " is not what follows"),
+                 options_.from_index.value_or(Index()), header.index});
+  }
+
+  absl::Status Lost(const Damage& damage) const {
+    if (met_ != nullptr) *met_ = damage;
+    return DamageError(damage);
   }
 
   // Something at the position is damaged. Fails when it may hide what is asked for; otherwise goes
@@ -156,6 +163,8 @@ class Walk {
       hides = !IsBefore(bad.header);
       damage.first_offset = bad.header.base_offset;
       damage.end_offset = bad.header.end_offset();
+      damage.first_index = bad.header.index;
+      damage.end_index = bad.header.index + 1;
     } else {
       // The range ends where the next intact header begins; what that says tells what was lost.
       char bytes[kEntryHeaderBytes];
@@ -164,10 +173,14 @@ class Walk {
         const auto next =
             DecodeEntryHeader({bytes, got}, segment_.header().SeedAt(bad.next_position));
         hides = !next.ok() || IsBeyond(*next);
-        if (next.ok()) damage.end_offset = next->base_offset;
+        if (next.ok()) {
+          damage.end_offset = next->base_offset;
+          damage.first_index = options_.from_index.value_or(Index());
+          damage.end_index = next->index;
+        }
       }
     }
-    if (hides) return DamageError(damage);
+    if (hides) return Lost(damage);
     position_ = bad.next_position;
     expected_.reset();
     return absl::OkStatus();
@@ -177,6 +190,7 @@ class Walk {
   const env::File& file_;
   const Segment::ReadOptions& options_;
   std::vector<Entry>& entries_;
+  Damage* const met_;
   const size_t already_;
   const uint64_t size_;
   uint64_t position_ = 0;
@@ -188,8 +202,9 @@ class Walk {
 
 }  // namespace
 
-absl::Status Segment::Read(const ReadOptions& options, std::vector<Entry>& entries) const {
-  return Walk(*this, *store_, options, entries).Run();
+absl::Status Segment::Read(const ReadOptions& options, std::vector<Entry>& entries,
+                           Damage* damage) const {
+  return Walk(*this, *store_, options, entries, damage).Run();
 }
 
 }  // namespace cairn::log

@@ -121,21 +121,26 @@ bool Segment::TrustCloseMark(uint64_t file_size) {
 
 // Row "short segment": the next segment says where this one ended.
 void Segment::ReachNext(const OpenOptions::End& next, RecoveryReport& report) {
-  if (end_offset() < next.offset) {
+  if (end_index() < next.index) {
     const bool reported = !report.damages.empty() && report.damages.back().file == path_ &&
                           report.damages.back().end_offset == end_offset() && damaged_tail_;
     if (reported) {
       report.damages.back().end_offset = next.offset;
+      report.damages.back().end_index = next.index;
     } else {
       Damage damage;
       damage.file = path_;
       damage.position = damage.end_position = size_bytes();
       damage.first_offset = end_offset();
       damage.end_offset = next.offset;
-      damage.what = base::StrCat("the segment ends at offset ", end_offset().value(),
-                                 ", but the next one begins at ", next.offset.value());
+      damage.first_index = end_index();
+      damage.end_index = next.index;
+      damage.what = base::StrCat("the segment ends at offset ", end_offset().value(), ", index ",
+                                 end_index().value(), ", but the next one begins at offset ",
+                                 next.offset.value(), ", index ", next.index.value());
       report.damages.push_back(std::move(damage));
     }
+    NoteDamaged();
   }
   end_offset_ = next.offset.value();
   end_index_ = next.index.value();
@@ -196,6 +201,7 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     damage.position = at;
     damage.end_position = end;
     damage.first_offset = next_offset;
+    damage.first_index = next_index;
     damage.what = std::string(what);
     damages.push_back(std::move(damage));
     open_damage = true;
@@ -229,6 +235,7 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
     }
     if (open_damage) {
       damages.back().end_offset = header.base_offset;
+      damages.back().end_index = header.index;
       open_damage = false;
     }
     proof = std::max<uint64_t>(proof, header.durable_bytes);
@@ -267,7 +274,9 @@ absl::Status Segment::Recover(uint64_t file_size, bool is_last, RecoveryReport& 
       end_index_ = mark->end_index.value();
     }
     last.end_offset = std::max(last.first_offset, end_offset());
+    last.end_index = std::max(last.first_index, end_index());
   }
+  if (!damages.empty()) NoteDamaged();
   if (end < file_size) {
     report.torn_bytes += file_size - end;
     report.notes.push_back(base::StrCat(path_, ": cut a torn tail of ", file_size - end,

@@ -171,9 +171,10 @@ bool SparseIndex::Append(const IndexEntry& entry) {
 
 void SparseIndex::TruncateTo(uint32_t count) {
   count_.store(count, std::memory_order_release);
-  const auto bytes = mapping()->bytes();
+  // Not to the end of the mapping: a trimmed file is shorter, and storing behind it is fatal.
   const size_t from = kEntriesAt + size_t{count} * kEntryBytes;
-  if (from < bytes.size()) std::memset(bytes.data() + from, 0, bytes.size() - from);
+  const size_t end = kEntriesAt + size_t{capacity_} * kEntryBytes;
+  if (from < end) std::memset(mapping()->bytes().data() + from, 0, end - from);
 }
 
 void SparseIndex::SetDurableMark(const DurableMark& mark) {

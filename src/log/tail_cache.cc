@@ -88,6 +88,23 @@ bool TailCache::ReadOffsets(LogId log, Offset from, Offset limit, size_t max_byt
   return found;
 }
 
+bool TailCache::ReadIndexes(LogId log, Index from, Index limit, size_t max_bytes,
+                            std::vector<Entry>& out) const {
+  base::MutexLock lock(mutex_);
+  const auto it = logs_.find(log);
+  if (it == logs_.end() || it->second.empty()) return false;
+  const std::deque<Entry>& cached = it->second;
+  const Index first = cached.front().header.index;
+  if (from < first || from > cached.back().header.index) return false;
+  size_t taken = 0;
+  for (size_t at = from - first; at < cached.size() && cached[at].header.index < limit; ++at) {
+    if (taken > 0 && taken + cached[at].size_bytes() > max_bytes) break;
+    out.push_back(cached[at]);
+    taken += cached[at].size_bytes();
+  }
+  return taken > 0;
+}
+
 uint64_t TailCache::used_bytes() const {
   base::MutexLock lock(mutex_);
   return used_bytes_;

@@ -36,6 +36,9 @@ class TailCache {
   // at least one. False when the first of them is not cached.
   bool ReadOffsets(LogId log, Offset from, Offset limit, size_t max_bytes,
                    std::vector<Entry>& out) const;
+  // The same for entries of every kind, with indexes [from, limit).
+  bool ReadIndexes(LogId log, Index from, Index limit, size_t max_bytes,
+                   std::vector<Entry>& out) const;
 
   uint64_t used_bytes() const;
 

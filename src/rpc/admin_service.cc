@@ -1,8 +1,10 @@
 #include "rpc/admin_service.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/strings.h"
+#include "rpc/cluster_codec.h"
 #include "rpc/consume_call.h"
 #include "rpc/topic_codec.h"
 #include "rpc/unary_call.h"
@@ -28,7 +30,9 @@ void DescribePartition(broker::Partition& partition, v1::Partition& to) {
   if (!probe.ok()) to.set_error(std::string(base::StdView(probe.status().message())));
 }
 
-absl::Status DescribePartitions(const broker::Broker& broker, v1::Topic& topic) {
+absl::Status DescribePartitions(const broker::Broker& broker, const cluster::Node& node,
+                                v1::DescribeTopicResponse& response) {
+  v1::Topic& topic = *response.mutable_topic();
   for (int32_t i = 0; i < topic.partition_count(); ++i) {
     v1::Partition& row = *topic.add_partitions();
     row.set_partition(i);
@@ -36,6 +40,7 @@ absl::Status DescribePartitions(const broker::Broker& broker, v1::Topic& topic) 
     if (!partition.ok()) return partition.status();  // deleted meanwhile
     DescribePartition(**partition, row);
   }
+  WriteLeaders(node, response);
   return absl::OkStatus();
 }
 
@@ -74,9 +79,9 @@ grpc::ServerUnaryReactor* AdminService::DescribeTopic(grpc::CallbackServerContex
     return reactor;
   }
   WriteTopic(*topic, *response->mutable_topic());
-  const bool queued =
-      context_.readers.Submit([&broker = context_.broker, reactor, to = response->mutable_topic()] {
-        reactor->End(DescribePartitions(broker, *to));
+  const bool queued = context_.readers.Submit(
+      [&broker = context_.broker, &node = context_.node, reactor, response] {
+        reactor->End(DescribePartitions(broker, node, *response));
       });
   if (!queued) reactor->End(TooManyReads());
   return reactor;
@@ -87,8 +92,10 @@ grpc::ServerUnaryReactor* AdminService::AlterTopic(grpc::CallbackServerContext* 
                                                    v1::AlterTopicResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/AlterTopic");
   reactor->report().SetPartition(request->name(), 0);
+  std::optional<int32_t> replication_factor;
+  if (request->has_replication_factor()) replication_factor = request->replication_factor();
   context_.broker.AlterTopic(request->name(), ReadTopicSettings(request->settings()),
-                             AnswerWithTopic(reactor, response));
+                             replication_factor, AnswerWithTopic(reactor, response));
   return reactor;
 }
 
@@ -106,12 +113,10 @@ grpc::ServerUnaryReactor* AdminService::AllocateProducerId(
     grpc::CallbackServerContext* call, const v1::AllocateProducerIdRequest* /*request*/,
     v1::AllocateProducerIdResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/AllocateProducerId");
-  const bool queued = context_.readers.Submit([&broker = context_.broker, reactor, response] {
-    auto id = broker.AllocateProducerId();
+  context_.broker.AllocateProducerId([reactor, response](const absl::StatusOr<int64_t>& id) {
     if (id.ok()) response->set_producer_id(*id);
     reactor->End(id.status());
   });
-  if (!queued) reactor->End(TooManyReads());
   return reactor;
 }
 

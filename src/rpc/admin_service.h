@@ -1,4 +1,4 @@
-// cairn.v1.Admin on gRPC's callback API: topics and producer ids.
+// cairn.v1.Admin on gRPC's callback API: topics, producer ids, the cluster.
 #pragma once
 
 #include "cairn/v1/admin.grpc.pb.h"
@@ -29,6 +29,33 @@ class AdminService final : public cairn::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* AllocateProducerId(grpc::CallbackServerContext* call,
                                                const v1::AllocateProducerIdRequest* request,
                                                v1::AllocateProducerIdResponse* response) override;
+  grpc::ServerUnaryReactor* DescribeCluster(grpc::CallbackServerContext* call,
+                                            const v1::DescribeClusterRequest* request,
+                                            v1::DescribeClusterResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainCluster(grpc::CallbackServerContext* call,
+                                           const v1::ExplainClusterRequest* request,
+                                           v1::ExplainClusterResponse* response) override;
+  grpc::ServerUnaryReactor* TransferLeadership(grpc::CallbackServerContext* call,
+                                               const v1::TransferLeadershipRequest* request,
+                                               v1::TransferLeadershipResponse* response) override;
+  grpc::ServerUnaryReactor* DrainNode(grpc::CallbackServerContext* call,
+                                      const v1::DrainNodeRequest* request,
+                                      v1::DrainNodeResponse* response) override;
+  grpc::ServerUnaryReactor* ResumeNode(grpc::CallbackServerContext* call,
+                                       const v1::ResumeNodeRequest* request,
+                                       v1::ResumeNodeResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* call,
+                                       const v1::RemoveNodeRequest* request,
+                                       v1::RemoveNodeResponse* response) override;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* call,
+                                        const v1::ListMembersRequest* request,
+                                        v1::ListMembersResponse* response) override;
+  grpc::ServerUnaryReactor* ChangeKeys(grpc::CallbackServerContext* call,
+                                       const v1::ChangeKeysRequest* request,
+                                       v1::ChangeKeysResponse* response) override;
+  grpc::ServerUnaryReactor* SendEvent(grpc::CallbackServerContext* call,
+                                      const v1::SendEventRequest* request,
+                                      v1::SendEventResponse* response) override;
 
  private:
   const ServiceContext& context_;

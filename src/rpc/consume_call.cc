@@ -3,6 +3,7 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "api/status_codec.h"
@@ -26,13 +27,15 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
     auto input = ParseConsumeRequest(request);
     if (!input.ok()) return End(input.status());
     report_.SetPartition(input->topic, input->partition.value());
-    auto partition = context_.broker.FindPartition(input->topic, input->partition);
-    if (!partition.ok()) return End(partition.status());
-    const bool queued = context_.readers.Submit(
-        [this, input = *std::move(input), partition = *std::move(partition)] {
-          End(Read(input, *partition));
-        });
-    if (!queued) End(TooManyReads());
+    auto found = context_.broker.FindPartition(input->topic, input->partition);
+    if (!found.ok()) return End(found.status());
+    input_ = *std::move(input);
+    partition_ = *std::move(found);
+    if (!input_.linearizable) return ReadSoon();
+    partition_->ReadBarrier([this](const absl::Status& proven) {
+      if (!proven.ok()) return End(proven);
+      ReadSoon();
+    });
   }
 
   void OnDone() override {
@@ -41,15 +44,19 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
   }
 
  private:
-  absl::Status Read(const ConsumeInput& input, broker::Partition& partition) {
-    CAIRN_ASSIGN_OR_RETURN(const Offset from, ResolveStart(input, partition));
-    CAIRN_ASSIGN_OR_RETURN(broker::FetchResult fetched, partition.Fetch(from, input.max_bytes));
+  void ReadSoon() {
+    if (!context_.readers.Submit([this] { End(Read()); })) End(TooManyReads());
+  }
+
+  absl::Status Read() {
+    CAIRN_ASSIGN_OR_RETURN(const Offset from, ResolveStart(input_, *partition_));
+    CAIRN_ASSIGN_OR_RETURN(broker::FetchResult fetched, partition_->Fetch(from, input_.max_bytes));
     // At the very end there is nothing to put into `record`; the other modes answer with no records
     // and say where the end is.
-    if (fetched.entries.empty() && input.mode == ConsumeMode::kSingleRecord) {
-      return OutOfRange(from, partition);
+    if (fetched.entries.empty() && input_.mode == ConsumeMode::kSingleRecord) {
+      return OutOfRange(from, *partition_);
     }
-    ResponseBuilder builder(input.mode, input.max_records, input.max_bytes, from, std::nullopt);
+    ResponseBuilder builder(input_.mode, input_.max_records, input_.max_bytes, from, std::nullopt);
     builder.Add(std::move(fetched));
     std::deque<grpc::ByteBuffer> responses;
     CAIRN_RETURN_IF_ERROR(builder.Build(responses, 1));
@@ -65,6 +72,8 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
   const ServiceContext& context_;
   grpc::ByteBuffer* const response_;
   CallReport report_;
+  ConsumeInput input_;
+  std::shared_ptr<broker::Partition> partition_;
   absl::Status status_;
 };
 

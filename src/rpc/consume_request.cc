@@ -53,6 +53,7 @@ absl::StatusOr<ConsumeInput> ReadConsumeRequest(const logapi::v1::ConsumeRequest
                         ? kDefaultResponseBytes
                         : std::min<size_t>(request.max_bytes(), kMaxResponseBytes);
   input.stop_at_end = request.stop_at_end();
+  input.linearizable = request.consistency() == logapi::v1::CONSISTENCY_LINEARIZABLE;
   return input;
 }
 

@@ -29,11 +29,11 @@ struct ConsumeInput {
   size_t max_records = 1;  // of one response, in the mode kRecords
   size_t max_bytes = 0;    // of one response, about; 1 … kMaxResponseBytes
   bool stop_at_end = false;
+  bool linearizable = false;  // ask the partition for a read barrier before anything is read
 };
 
 // Errors: INVALID_ARGUMENT for an unknown `start` or `consistency`, and for max_records with
-// as_batches. CONSISTENCY_LINEARIZABLE needs nothing extra while a partition has one replica: an
-// append is acknowledged only after the high watermark, which every read sees, has passed it.
+// as_batches.
 absl::StatusOr<ConsumeInput> ReadConsumeRequest(const logapi::v1::ConsumeRequest& request);
 
 }  // namespace cairn::rpc

@@ -32,6 +32,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     context_.streams.Add(self_);
     absl::Status opened = Open(request);
     Advance([&]() CAIRN_REQUIRES(mutex_) {
+      need_barrier_ = input_.linearizable;
       if (!opened.ok()) end_status_ = std::move(opened);
     });
   }
@@ -73,13 +74,15 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   struct Work {
     bool write = false;
     bool more_follows = false;
+    bool barrier = false;
     bool fetch = false;
     bool wait = false;
     bool send_metadata = false;
     std::optional<broker::Partition::WaitId> cancel_wait;
     std::optional<absl::Status> finish;
     bool none() const {
-      return !write && !fetch && !wait && !cancel_wait.has_value() && !finish.has_value();
+      return !write && !barrier && !fetch && !wait && !cancel_wait.has_value() &&
+             !finish.has_value();
     }
   };
 
@@ -140,6 +143,14 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     return false;
   }
 
+  // What is committed is known: the first fetch sees all of it.
+  void OnBarrier(absl::Status status) {
+    Advance([&]() CAIRN_REQUIRES(mutex_) {
+      fetching_ = false;
+      if (!status.ok()) end_status_ = std::move(status);
+    });
+  }
+
   void OnData(absl::Status status) {
     Advance([&]() CAIRN_REQUIRES(mutex_) {
       waiting_ = false;
@@ -178,6 +189,10 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       grpc::WriteOptions options;
       if (work.more_follows) options.set_buffer_hint();
       StartWrite(&outgoing_, options);
+    }
+    if (work.barrier) {
+      partition_->ReadBarrier(
+          [self = shared_from_this()](absl::Status status) { self->OnBarrier(std::move(status)); });
     }
     if (work.fetch && !context_.readers.Submit([self = shared_from_this()] { self->Fetch(); })) {
       base::MutexLock lock(mutex_);
@@ -228,7 +243,8 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       work.send_metadata = !std::exchange(metadata_sent_, true);
     } else {
       fetching_ = true;
-      work.fetch = true;
+      work.barrier = std::exchange(need_barrier_, false);
+      work.fetch = !work.barrier;
     }
     return work;
   }
@@ -266,8 +282,9 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<absl::Status> end_status_ CAIRN_GUARDED_BY(mutex_);
   std::optional<broker::Partition::WaitId> wait_id_ CAIRN_GUARDED_BY(mutex_);
   bool writing_ CAIRN_GUARDED_BY(mutex_) = false;
-  bool fetching_ CAIRN_GUARDED_BY(mutex_) = false;
-  bool want_wait_ CAIRN_GUARDED_BY(mutex_) = false;  // the last fetch found the end
+  bool need_barrier_ CAIRN_GUARDED_BY(mutex_) = false;  // before the first fetch
+  bool fetching_ CAIRN_GUARDED_BY(mutex_) = false;      // or waiting for the barrier
+  bool want_wait_ CAIRN_GUARDED_BY(mutex_) = false;     // the last fetch found the end
   bool waiting_ CAIRN_GUARDED_BY(mutex_) = false;
   bool metadata_sent_ CAIRN_GUARDED_BY(mutex_) = false;
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone

@@ -50,10 +50,13 @@ void ApplyLimits(grpc::ServerBuilder& builder) {
 
 class GrpcServer::Impl {
  public:
-  Impl(broker::Broker& broker, env::Clock& clock, RpcObserver& observer, GrpcServerOptions options)
+  Impl(cluster::Node& node, cluster::Membership& membership, env::Clock& clock,
+       RpcObserver& observer, GrpcServerOptions options)
       : options_(std::move(options)),
         observer_(observer),
-        context_{.broker = broker,
+        context_{.broker = node,
+                 .node = node,
+                 .membership = membership,
                  .clock = clock,
                  .observer = observer,
                  .readers = readers_,
@@ -129,11 +132,12 @@ class GrpcServer::Impl {
   std::once_flag shut_down_;
 };
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(broker::Broker& broker,
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(cluster::Node& node,
+                                                              cluster::Membership& membership,
                                                               env::Clock& clock,
                                                               RpcObserver& observer,
                                                               GrpcServerOptions options) {
-  auto impl = std::make_unique<Impl>(broker, clock, observer, std::move(options));
+  auto impl = std::make_unique<Impl>(node, membership, clock, observer, std::move(options));
   if (absl::Status started = impl->Start(); !started.ok()) return started;
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "broker/broker.h"
+#include "cluster/membership.h"
+#include "cluster/node.h"
 #include "env/clock.h"
 #include "env/network.h"
 #include "rpc/rpc_observer.h"
@@ -38,8 +39,10 @@ struct GrpcServerOptions {
 
 class GrpcServer {
  public:
-  // `broker`, `clock` and `observer` outlive the server. Errors: INTERNAL when gRPC does not start.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(broker::Broker& broker,
+  // `node`, `membership`, `clock` and `observer` outlive the server. Errors: INTERNAL when gRPC
+  // does not start.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(cluster::Node& node,
+                                                           cluster::Membership& membership,
                                                            env::Clock& clock, RpcObserver& observer,
                                                            GrpcServerOptions options);
   // Calls Shutdown with a deadline that has passed, if it was not called.

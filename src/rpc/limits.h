@@ -49,7 +49,7 @@ inline constexpr int64_t kAcceptBackoffNs = 100'000'000;
 inline constexpr int kKeepaliveTimeMs = 30'000;
 inline constexpr int kKeepaliveTimeoutMs = 10'000;
 // Clients may ping as often as this; more often is abuse and ends the connection.
-inline constexpr int kMinClientPingIntervalMs = 10'000;
+inline constexpr int kMinClientPingIntervalMs = 2'000;
 // A connection without any call gives its descriptor back after this.
 inline constexpr int kMaxConnectionIdleMs = 15 * 60 * 1000;
 

@@ -20,17 +20,17 @@ class ProduceCall final : public grpc::ServerUnaryReactor {
   void Start(logapi::v1::ProduceRequest& request) {
     const std::string_view topic = TopicName(request.topic());
     report_.SetPartition(topic, request.partition());
-    auto partition = context_.broker.FindPartition(topic, PartitionId(request.partition()));
-    if (!partition.ok()) return End(partition.status());
+    auto found = context_.broker.FindPartition(topic, PartitionId(request.partition()));
+    if (!found.ok()) return End(found.status());
+    partition_ = *std::move(found);
     auto input = ReadProduceRequest(request, context_.clock.WallMs());
     if (!input.ok()) return End(input.status());
-    (*partition)
-        ->Produce(std::move(input->batch), input->expected_offset,
-                  [this](absl::StatusOr<broker::ProduceResult> result) {
-                    if (!result.ok()) return End(result.status());
-                    WriteProduceResponse(*result, *response_);
-                    End(absl::OkStatus());
-                  });
+    partition_->Produce(std::move(input->batch), input->expected_offset,
+                        [this](absl::StatusOr<broker::ProduceResult> result) {
+                          if (!result.ok()) return End(result.status());
+                          WriteProduceResponse(*result, *response_);
+                          End(absl::OkStatus());
+                        });
   }
 
   void OnDone() override {
@@ -47,6 +47,7 @@ class ProduceCall final : public grpc::ServerUnaryReactor {
   const ServiceContext& context_;
   logapi::v1::ProduceResponse* const response_;
   CallReport report_;
+  std::shared_ptr<broker::Partition> partition_;  // until it has answered
   absl::Status status_;
 };
 

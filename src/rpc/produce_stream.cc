@@ -113,7 +113,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     }
     if (accepted && input.ok()) {
       partition_->Produce(std::move(input->batch), input->expected_offset,
-                          [self = shared_from_this(), partition = partition_.get(),
+                          [self = shared_from_this(), partition = partition_,
                            sequence](absl::StatusOr<broker::ProduceResult> result) {
                             self->OnAnswer(*partition, sequence, std::move(result));
                           });

@@ -1,4 +1,4 @@
-// What every RPC needs: the broker and the helpers around it. And the timing and reporting of one
+// What every RPC needs: the node and the helpers around it. And the timing and reporting of one
 // call.
 #pragma once
 
@@ -12,6 +12,8 @@
 
 #include "absl/status/status.h"
 #include "broker/broker.h"
+#include "cluster/membership.h"
+#include "cluster/node.h"
 #include "env/clock.h"
 #include "rpc/grpc_server.h"
 #include "rpc/reader_pool.h"
@@ -22,7 +24,9 @@ namespace cairn::rpc {
 
 // All referents outlive the services. Thread-safe.
 struct ServiceContext {
-  broker::Broker& broker;
+  broker::Broker& broker;  // the node, as what serves topics
+  cluster::Node& node;
+  cluster::Membership& membership;
   env::Clock& clock;
   RpcObserver& observer;
   ReaderPool& readers;

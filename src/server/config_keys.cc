@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/strings.h"
+#include "gossip/wire/keyring.h"
 #include "server/server_config.h"
 
 namespace cairn::server {
@@ -89,6 +90,19 @@ std::string ShowJoinAddrs(const ServerConfig& config) {
   return absl::StrJoin(config.start_join_addrs, ",");
 }
 
+// Keys are checked where they come in, by an error that does not show them, and never shown.
+absl::Status SetKey(ServerConfig& config, std::string_view text) {
+  if (!text.empty()) {
+    if (const auto key = gossip::ParseKey(text); !key.ok()) {
+      return absl::InvalidArgumentError(
+          "expected a key of 16, 24 or 32 bytes in base64, as `cairn cluster keygen` makes one");
+    }
+  }
+  config.encrypt = text;
+  return absl::OkStatus();
+}
+std::string ShowKey(const ServerConfig& config) { return config.encrypt.empty() ? "" : "(set)"; }
+
 absl::Status SetLogLevel(ServerConfig& config, std::string_view text) {
   const auto level = ParseLogLevel(text);
   if (level.ok()) config.log_level = *level;
@@ -115,13 +129,32 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      SetText<&C::data_dir>, ShowText<&C::data_dir>},
     {"node_name", "NAME", "name of this node (default: the host name)", SetText<&C::node_name>,
      ShowText<&C::node_name>},
-    {"bind_addr", "HOST:PORT", "address of the node; the RPC port listens on its host",
+    {"bind_addr", "HOST:PORT",
+     "address of gossip, UDP and TCP (port 0 takes a free one); RPC listens on its host",
      SetText<&C::bind_addr>, ShowText<&C::bind_addr>},
     {"rpc_port", "PORT", "port of gRPC and HTTP; 0 takes a free one",
      SetInteger<&C::rpc_port, 0, 65535>, ShowInteger<&C::rpc_port>},
-    {"start_join_addrs", "ADDR,...", "nodes of a cluster to join", SetJoinAddrs, ShowJoinAddrs},
+    {"start_join_addrs", "ADDR,...",
+     "addresses of members to join, of their gossip (--bind-addr) or RPC", SetJoinAddrs,
+     ShowJoinAddrs},
     {"bootstrap", "", "form a new cluster; harmless when there is one", SetBool<&C::bootstrap>,
      ShowBool<&C::bootstrap>},
+    {"advertise_addr", "HOST:PORT",
+     "where clients and other nodes reach this one (default: the address it listens on); gossip "
+     "uses its host",
+     SetText<&C::advertise_addr>, ShowText<&C::advertise_addr>},
+    {"encrypt", "KEY", "key that gossip is encrypted with, as `cairn cluster keygen` makes one",
+     SetKey, ShowKey},
+    {"keyring_file", "FILE",
+     "keys of gossip, which replace --encrypt once the file is there (default: "
+     "gossip-keyring.json in the data directory)",
+     SetText<&C::keyring_file>, ShowText<&C::keyring_file>},
+    {"rack", "NAME", "replicas of a partition go to nodes of different racks", SetText<&C::rack>,
+     ShowText<&C::rack>},
+    {"election_timeout_ms", "MS", "silence of a leader after which another is elected",
+     SetInteger<&C::election_timeout_ms, 50, 60'000>, ShowInteger<&C::election_timeout_ms>},
+    {"heartbeat_ms", "MS", "time between two signs of life of a leader",
+     SetInteger<&C::heartbeat_ms, 10, 20'000>, ShowInteger<&C::heartbeat_ms>},
     {"insecure", "", "listen beyond loopback without TLS", SetBool<&C::insecure>,
      ShowBool<&C::insecure>},
     {"log_level", "LEVEL", "least level that is logged: debug, info, warn, error", SetLogLevel,

@@ -35,8 +35,7 @@ std::string Now() {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
 }
 
-std::string JsonLine(LogLevel level, std::string_view message,
-                     std::initializer_list<LogField> fields) {
+std::string JsonLine(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   nlohmann::ordered_json line;
   line["ts"] = Now();
   line["level"] = LogLevelName(level);
@@ -58,8 +57,7 @@ struct ToText {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
 };
 
-std::string TextLine(LogLevel level, std::string_view message,
-                     std::initializer_list<LogField> fields) {
+std::string TextLine(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   std::string line =
       base::StrCat(Now(), " ", LogLevelName(level), level == LogLevel::kInfo ? "  " : " ",
                    absl::Utf8SafeCHexEscape(base::AbslView(message)));
@@ -113,7 +111,7 @@ std::unique_ptr<Logger> Logger::ToStream(std::ostream& stream, LogLevel level, L
                  std::make_unique<Sink>(std::make_shared<spdlog::sinks::ostream_sink_mt>(stream))));
 }
 
-void Logger::Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void Logger::Log(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   if (!Enabled(level)) return;
   sink_->Write(format_ == LogFormat::kText ? TextLine(level, message, fields)
                                            : JsonLine(level, message, fields));

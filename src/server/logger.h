@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -42,7 +43,10 @@ class Logger {
   bool Enabled(LogLevel level) const { return level >= level_; }
   // Strings may hold any bytes: what is not UTF-8 is replaced in JSON, and control characters are
   // escaped.
-  void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+  void Log(LogLevel level, std::string_view message, std::span<const LogField> fields);
+  void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    Log(level, message, std::span<const LogField>(fields.begin(), fields.size()));
+  }
 
  private:
   class Sink;

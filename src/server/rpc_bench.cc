@@ -436,6 +436,7 @@ void Serve(const std::string& data_dir, int to_parent) {
   ServerConfig config;
   config.data_dir = data_dir;
   config.rpc_port = 0;
+  config.bind_addr = "127.0.0.1:0";
   auto server = Server::Start(config, *logger);
   if (!server.ok()) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -11,9 +13,17 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "cluster/gossip_files.h"
+#include "cluster/membership.h"
+#include "cluster/node.h"
+#include "consensus/peer_transport.h"
 #include "env/event_loop.h"
+#include "env/files.h"
 #include "env/host_port.h"
+#include "env/lmdb_store.h"
 #include "env/posix.h"
+#include "env/resolve.h"
+#include "gossip/wire/keyring.h"
 #include "http/health_routes.h"
 #include "http/http_server.h"
 #include "rpc/grpc_server.h"
@@ -29,6 +39,10 @@ std::string HostName() {
   if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
   return name;
 }
+
+// How long a start waits until the node serves: a minute of polls.
+constexpr int kReadyPolls = 60'000;
+constexpr auto kReadyPoll = std::chrono::milliseconds(1);
 
 bool IsWildcard(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
 
@@ -71,18 +85,22 @@ class Server::Impl {
     TuneProcess();
     const int64_t start_ns = env::SystemClock().MonotonicNs();
     CAIRN_ASSIGN_OR_RETURN(auto listener, Listen());
-    CAIRN_RETURN_IF_ERROR(OpenBroker());
+    CAIRN_RETURN_IF_ERROR(StartMembership());
+    CAIRN_RETURN_IF_ERROR(OpenNode());
+    membership_->Attach(node_.get());
     CAIRN_RETURN_IF_ERROR(StartGrpc());
     StartHttp();
     StartMultiplexer(std::move(listener));
+    WaitWhenAlone();
     serving_ = true;
     grpc_->SetServing(true);
     logger_.Log(LogLevel::kInfo, "serving",
                 {{"address", address_},
+                 {"gossip_address", membership_->address()},
                  {"node", node_name_},
                  {"data_dir", config_.data_dir},
                  {"shards", static_cast<int64_t>(shards_.size())},
-                 {"partitions", static_cast<int64_t>(broker_->stats().partitions)},
+                 {"partitions", static_cast<int64_t>(node_->stats().partitions)},
                  {"start_ms", (env::SystemClock().MonotonicNs() - start_ns) / 1'000'000}});
     return absl::OkStatus();
   }
@@ -91,16 +109,30 @@ class Server::Impl {
     std::call_once(stopped_, [this] {
       serving_ = false;
       if (grpc_ != nullptr) grpc_->SetServing(false);
+      // The others hear that it goes on purpose while it hands over and answers what it accepted.
+      std::promise<void> left;
+      if (membership_ != nullptr && node_ != nullptr) {
+        membership_->Leave([&left] { left.set_value(); });
+      } else {
+        left.set_value();
+      }
+      if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
-      if (broker_ != nullptr) broker_->Stop();
+      left.get_future().wait();
+      if (membership_ != nullptr) {
+        std::promise<void> ended;
+        membership_->Stop([&ended] { ended.set_value(); });
+        ended.get_future().wait();
+      }
+      if (node_ != nullptr) node_->Stop();
       if (http_ != nullptr) http_->Stop();
-      if (broker_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
+      if (node_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
     });
   }
 
   const std::string& address() const { return address_; }
-  broker::Broker& broker() { return *broker_; }
+  cluster::Node& node() { return *node_; }
   size_t open_streams() const { return grpc_->open_streams(); }
 
  private:
@@ -124,15 +156,23 @@ class Server::Impl {
     return listener;
   }
 
-  absl::Status OpenBroker() {
+  absl::Status OpenNode() {
     const size_t count =
         config_.shards != 0 ? config_.shards : std::max(1u, std::thread::hardware_concurrency());
     std::vector<broker::ShardExecutors> executors;
     for (size_t i = 0; i < count; ++i) {
       shards_.push_back(std::make_unique<Shard>(i));
-      executors.push_back({.loop = &shards_.back()->loop, .disk = &shards_.back()->disk});
+      executors.push_back(
+          {.loop = &shards_.back()->loop, .disk = &shards_.back()->disk, .reader = &reader_});
     }
-    broker::BrokerOptions options;
+    cluster::NodeOptions node;
+    node.description = Description();
+    node.description.gossip_address = membership_->address();
+    node.join_addresses = config_.start_join_addrs;
+    node.bootstrap = config_.bootstrap;
+    node.timeouts = {.election_ms = config_.election_timeout_ms,
+                     .heartbeat_ms = config_.heartbeat_ms};
+    broker::BrokerOptions& options = node.broker;
     options.data_dir = config_.data_dir;
     options.default_settings = config_.default_settings;
     options.default_partitions = config_.default_partitions;
@@ -143,27 +183,155 @@ class Server::Impl {
                                  const log::RecoveryReport& report) {
       LogRecovery(logger_, topic, partition, report);
     };
-    CAIRN_ASSIGN_OR_RETURN(broker_,
-                           broker::Broker::Open(*fs_, env::SystemClock(), env::SystemRandom(),
-                                                std::move(executors), std::move(options)));
+    cluster::Node::Dependencies dependencies;
+    dependencies.fs = fs_.get();
+    dependencies.clock = &env::SystemClock();
+    dependencies.random = &env::SystemRandom();
+    dependencies.shards = std::move(executors);
+    dependencies.network = &network_;
+    dependencies.dialer = &dialer_;
+    dependencies.open_store = env::OpenLmdbStore;
+    dependencies.events = [this](cluster::EventLevel level, const std::string& event,
+                                 const cluster::EventFields& fields) {
+      LogEvent(level, event, fields);
+    };
+    dependencies.join_candidates = [membership = membership_] {
+      return membership->JoinCandidates();
+    };
+    dependencies.gossip = [membership = membership_] { return membership->Observe(); };
+    CAIRN_ASSIGN_OR_RETURN(node_, cluster::Node::Open(std::move(dependencies), std::move(node)));
     return absl::OkStatus();
+  }
+
+  cluster::NodeDescription Description() const {
+    return {.name = node_name_,
+            .rpc_address = AdvertisedAddress(),
+            .rack = config_.rack,
+            .version = CAIRN_VERSION};
+  }
+
+  absl::Status StartMembership() {
+    cluster::MembershipOptions options;
+    options.bind_address = config_.bind_addr;
+    options.description = Description();
+    options.join_addresses = config_.start_join_addrs;
+    options.snapshot_file = env::JoinPath(config_.data_dir, "gossip-snapshot");
+    CAIRN_ASSIGN_OR_RETURN(options.advertised_ip, AdvertisedIp());
+    CAIRN_RETURN_IF_ERROR(ReadKeys(options));
+    auto snapshot = cluster::ReadGossipSnapshot(*fs_, options.snapshot_file);
+    if (!snapshot.ok()) {
+      // It only saves asking others; they are asked.
+      logger_.Log(LogLevel::kWarn, "gossip snapshot ignored",
+                  {{"error", std::string(base::StdView(snapshot.status().message()))}});
+    } else if (snapshot->has_value()) {
+      options.restored = **std::move(snapshot);
+    }
+    cluster::Membership::Dependencies dependencies;
+    dependencies.fs = fs_.get();
+    dependencies.clock = &env::SystemClock();
+    dependencies.random = &env::SystemRandom();
+    dependencies.network = &network_;
+    dependencies.executor = &network_;
+    dependencies.files = &gossip_files_;
+    dependencies.resolve = env::ResolveHost;
+    dependencies.events = [this](cluster::EventLevel level, const std::string& event,
+                                 const cluster::EventFields& fields) {
+      LogEvent(level, event, fields);
+    };
+    auto membership = cluster::Membership::Start(std::move(dependencies), std::move(options));
+    if (absl::IsAlreadyExists(membership.status())) {
+      return absl::Status(membership.status().code(),
+                          base::StrCat(base::StdView(membership.status().message()),
+                                       "; gossip needs an address of its own: choose another "
+                                       "--bind-addr (port 0 takes a free one)"));
+    }
+    CAIRN_RETURN_IF_ERROR(membership.status());
+    membership_ = *std::move(membership);
+    return absl::OkStatus();
+  }
+
+  // The keyring file, once it is there, counts more than --encrypt, which does not change with the
+  // cluster's keys.
+  absl::Status ReadKeys(cluster::MembershipOptions& options) {
+    options.keyring_file = config_.keyring_file.empty()
+                               ? env::JoinPath(config_.data_dir, "gossip-keyring.json")
+                               : config_.keyring_file;
+    CAIRN_ASSIGN_OR_RETURN(auto stored, cluster::ReadKeyring(*fs_, options.keyring_file));
+    std::string given;
+    if (!config_.encrypt.empty()) {
+      CAIRN_ASSIGN_OR_RETURN(given, gossip::ParseKey(config_.encrypt));
+    }
+    if (stored) {
+      options.keys = *std::move(stored);
+      options.keys_on_disk = true;
+      if (!given.empty() && given != options.keys.front()) {
+        logger_.Log(LogLevel::kWarn, "--encrypt ignored: the keyring file has another primary key",
+                    {{"keyring_file", options.keyring_file}});
+      }
+    } else if (!given.empty()) {
+      options.keys = {std::move(given)};
+    }
+    return absl::OkStatus();
+  }
+
+  // What gossip tells others to send to: the host of --advertise-addr, or of a wildcard address
+  // what the host name means. "": the address it is bound to.
+  absl::StatusOr<std::string> AdvertisedIp() const {
+    CAIRN_ASSIGN_OR_RETURN(const env::HostPort bind, env::ParseHostPort(config_.bind_addr));
+    if (config_.advertise_addr.empty() && !IsWildcard(bind.host)) return std::string();
+    CAIRN_ASSIGN_OR_RETURN(const env::HostPort own, env::ParseHostPort(AdvertisedAddress()));
+    const auto found = env::ResolveHost(own.host);
+    if (!found.ok()) {
+      return absl::Status(found.status().code(),
+                          base::StrCat(base::StdView(found.status().message()),
+                                       "; give the address of this node with --advertise-addr"));
+    }
+    // Of the family it is bound to, where there is one.
+    for (const std::string& address : *found) {
+      const bool six = address.find(':') != std::string::npos;
+      if (six == (bind.host.find(':') != std::string::npos)) return address;
+    }
+    return found->front();
+  }
+
+  void LogEvent(cluster::EventLevel level, const std::string& event,
+                const cluster::EventFields& fields) {
+    std::vector<LogField> log_fields;
+    for (const auto& [name, value] : fields) log_fields.push_back({name, value});
+    logger_.Log(level == cluster::EventLevel::kInfo   ? LogLevel::kInfo
+                : level == cluster::EventLevel::kWarn ? LogLevel::kWarn
+                                                      : LogLevel::kError,
+                event, log_fields);
+  }
+
+  // A node that is its cluster serves from the moment it says so. One of several says so at once:
+  // the others may be waiting for it.
+  void WaitWhenAlone() {
+    for (int i = 0; i < kReadyPolls && !node_->Readiness().ok() && node_->StandsAlone(); ++i) {
+      std::this_thread::sleep_for(kReadyPoll);
+    }
   }
 
   absl::Status StartGrpc() {
     rpc::GrpcServerOptions options;
     options.reader_threads = std::max(2u, std::thread::hardware_concurrency());
     options.max_descriptor = ConnectionDescriptors();
-    options.servers = [node = rpc::ServerInfo{
-                           .id = node_name_, .rpc_addr = AdvertisedAddress(), .is_leader = true}] {
-      return std::vector<rpc::ServerInfo>{node};
+    options.servers = [this] {
+      std::vector<rpc::ServerInfo> servers;
+      for (const cluster::ServerView& server : node_->Servers()) {
+        servers.push_back(
+            {.id = server.name, .rpc_addr = server.rpc_address, .is_leader = server.leads_default});
+      }
+      return servers;
     };
-    CAIRN_ASSIGN_OR_RETURN(
-        grpc_, rpc::GrpcServer::Start(*broker_, env::SystemClock(), rpc_log_, std::move(options)));
+    CAIRN_ASSIGN_OR_RETURN(grpc_, rpc::GrpcServer::Start(*node_, *membership_, env::SystemClock(),
+                                                         rpc_log_, std::move(options)));
     return absl::OkStatus();
   }
 
   // Where clients of other machines reach this node: a wildcard address is none.
   std::string AdvertisedAddress() const {
+    if (!config_.advertise_addr.empty()) return config_.advertise_addr;
     const auto bound = env::ParseHostPort(address_);
     if (!bound.ok() || !IsWildcard(bound->host)) return address_;
     return env::FormatHostPort(HostName(), bound->port);
@@ -183,6 +351,9 @@ class Server::Impl {
     handlers.http = [this](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
       http_->Serve(std::move(connection), std::move(first_bytes));
     };
+    handlers.peer = [this](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
+      node_->Accept(std::move(connection), std::move(first_bytes));
+    };
     multiplexer_ = std::make_unique<rpc::PortMultiplexer>(
         network_, std::move(listener), std::move(handlers), rpc_log_, rpc::MultiplexerOptions{});
     multiplexer_->Start();
@@ -190,7 +361,8 @@ class Server::Impl {
 
   absl::Status Readiness() const {
     if (!serving_) return absl::UnavailableError("the server is starting or shutting down");
-    const broker::BrokerStats stats = broker_->stats();
+    CAIRN_RETURN_IF_ERROR(node_->Readiness());
+    const broker::BrokerStats stats = node_->stats();
     if (stats.disk_full) return absl::ResourceExhaustedError("the disk is full");
     // One damaged topic does not take the node away from the clients of the others.
     if (stats.partitions > 0 && stats.failed_partitions == stats.partitions) {
@@ -209,11 +381,15 @@ class Server::Impl {
   // In the order of dependence: what stands below uses what stands above.
   std::unique_ptr<env::FileSystem> fs_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::unique_ptr<broker::Broker> broker_;
+  env::EventLoop reader_{"cairn-reader"};            // old entries for followers
+  env::EventLoop gossip_files_{"cairn-gossip"};      // snapshot, keyring and name resolution
+  std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
+  std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<rpc::GrpcServer> grpc_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;
   env::EventLoop network_{"cairn-net"};  // last: its thread is gone before what its callbacks use
+  consensus::PlainDialer dialer_{network_};
   std::string address_;
 };
 
@@ -227,7 +403,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 const std::string& Server::address() const { return impl_->address(); }
-broker::Broker& Server::broker() { return impl_->broker(); }
+cluster::Node& Server::node() { return impl_->node(); }
 size_t Server::open_streams() const { return impl_->open_streams(); }
 void Server::Stop() { impl_->Stop(); }
 

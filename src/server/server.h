@@ -1,15 +1,16 @@
-// Server: the composition root of one node. Opens the broker, serves it by gRPC and HTTP on one
-// port, and takes everything down in the right order.
+// Server: the composition root of one node. Opens the cluster node, serves it by gRPC and HTTP on
+// one port, and takes everything down in the right order.
 //
-// Order of a stop: readiness and health say no; no connection is accepted any more; streams are
-// drained and accepted requests answered; the broker syncs and closes its logs; the threads end.
+// Order of a stop: readiness and health say no; leadership moves to other nodes; no connection is
+// accepted any more; streams are drained and accepted requests answered; the node syncs and closes
+// its logs; the threads end.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "broker/broker.h"
+#include "cluster/node.h"
 #include "server/logger.h"
 #include "server/server_config.h"
 
@@ -24,7 +25,7 @@ inline constexpr int64_t kStopDeadlineMs = 10'000;
 class Server {
  public:
   // Returns once the server answers. Blocking: opening recovers the logs. `logger` outlives the
-  // server. Errors: those of ValidateConfig and Broker::Open; ALREADY_EXISTS when the port is
+  // server. Errors: those of ValidateConfig and Node::Open; ALREADY_EXISTS when the port is
   // taken, naming the flag.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config, Logger& logger);
 
@@ -34,7 +35,7 @@ class Server {
   // "host:port" on which gRPC and HTTP are served, with the real port.
   const std::string& address() const;
 
-  broker::Broker& broker();
+  cluster::Node& node();
 
   // Streams that are open now.
   size_t open_streams() const;

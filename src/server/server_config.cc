@@ -78,8 +78,28 @@ absl::Status ValidateConfig(const ServerConfig& config) {
         " is reachable from other machines, and connections are not encrypted: bind to "
         "127.0.0.1, or add --insecure if the network is trusted"));
   }
-  if (!config.start_join_addrs.empty()) {
-    return absl::UnimplementedError("--start-join-addrs: this version runs single nodes only");
+  if (bind->port != 0 && bind->port == config.rpc_port) {
+    return absl::InvalidArgumentError(
+        base::StrCat("--bind-addr and --rpc-port name the same port, ", config.rpc_port,
+                     "; gossip and RPC need one each"));
+  }
+  for (const std::string& address : config.start_join_addrs) {
+    if (const auto join = env::ParseHostPort(address); !join.ok()) {
+      return absl::InvalidArgumentError(
+          base::StrCat("--start-join-addrs: ", base::StdView(join.status().message())));
+    }
+  }
+  if (!config.advertise_addr.empty()) {
+    if (const auto own = env::ParseHostPort(config.advertise_addr); !own.ok()) {
+      return absl::InvalidArgumentError(
+          base::StrCat("--advertise-addr: ", base::StdView(own.status().message())));
+    }
+  }
+  if (config.election_timeout_ms < 3 * config.heartbeat_ms) {
+    return absl::InvalidArgumentError(
+        base::StrCat("--election-timeout-ms ", config.election_timeout_ms,
+                     " is less than three times --heartbeat-ms, ", config.heartbeat_ms,
+                     ": one late heartbeat would cost the leadership"));
   }
   if (absl::Status topics = broker::ValidateTopicSettings(config.default_settings); !topics.ok()) {
     return absl::InvalidArgumentError(

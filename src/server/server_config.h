@@ -24,11 +24,17 @@ namespace cairn::server {
 
 struct ServerConfig {
   std::string data_dir = "cairn-data";
-  std::string node_name;  // "" means the machine's host name
-  std::string bind_addr = "127.0.0.1:8401";
-  uint16_t rpc_port = 8400;  // on the host of bind_addr; 0 takes a free port
+  std::string node_name;                     // "" means the machine's host name
+  std::string bind_addr = "127.0.0.1:8401";  // gossip, UDP and TCP; port 0 takes a free one
+  uint16_t rpc_port = 8400;                  // on the host of bind_addr; 0 takes a free port
   std::vector<std::string> start_join_addrs;
   bool bootstrap = false;
+  std::string advertise_addr;  // host:port at which clients and nodes reach this one; "": the bound
+  std::string encrypt;         // key of gossip, base64; "": that of keyring_file, or none
+  std::string keyring_file;    // "": gossip-keyring.json in data_dir
+  std::string rack;            // replicas of a partition go to different racks
+  int64_t election_timeout_ms = 600;
+  int64_t heartbeat_ms = 100;
   bool insecure = false;  // listen beyond loopback without TLS
 
   LogLevel log_level = LogLevel::kInfo;
@@ -83,8 +89,7 @@ struct ConfigSources {
 absl::StatusOr<ServerConfig> LoadConfig(const ConfigSources& sources);
 
 // What a server would refuse, before it touches anything. Errors: INVALID_ARGUMENT for values that
-// do not fit together; UNIMPLEMENTED for joining a cluster; FAILED_PRECONDITION for an address
-// beyond loopback without `insecure`.
+// do not fit together; FAILED_PRECONDITION for an address beyond loopback without `insecure`.
 absl::Status ValidateConfig(const ServerConfig& config);
 
 }  // namespace cairn::server

@@ -146,10 +146,26 @@ TEST(ServerConfigTest, RefusesWhatDoesNotFit) {
               AllOf(HasSubstr("--bind-addr"), HasSubstr("nonsense")));
   config = {};
   config.start_join_addrs = {"a:1"};
-  EXPECT_EQ(ValidateConfig(config).code(), absl::StatusCode::kUnimplemented);
+  EXPECT_TRUE(ValidateConfig(config).ok());
+  config.start_join_addrs = {"no port"};
+  EXPECT_EQ(ValidateConfig(config).code(), absl::StatusCode::kInvalidArgument);
+  config = {};
+  config.bind_addr = "127.0.0.1:8400";
+  EXPECT_THAT(Message(ValidateConfig(config)), HasSubstr("the same port"));
   config = {};
   config.default_settings.segment_bytes = -1;
   EXPECT_EQ(ValidateConfig(config).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ServerConfigTest, NeverShowsAKey) {
+  ServerConfig config;
+  const absl::Status wrong = SetConfigValue(config, "encrypt", "c2hvcnQ=", "--encrypt");
+  EXPECT_THAT(Message(wrong), AllOf(HasSubstr("--encrypt"), HasSubstr("keygen"),
+                                    testing::Not(HasSubstr("c2hvcnQ="))));
+  const std::string key = "MDEyMzQ1Njc4OWFiY2RlZg==";
+  ASSERT_TRUE(SetConfigValue(config, "encrypt", key, "--encrypt").ok());
+  EXPECT_EQ(config.encrypt, key);
+  EXPECT_THAT(FindConfigKey("encrypt")->show(config), testing::Not(HasSubstr(key)));
 }
 
 }  // namespace

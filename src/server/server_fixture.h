@@ -32,6 +32,7 @@ class ServerFixture : public testing::Test {
     ServerConfig config;
     config.data_dir = directory_.path() + "/data";
     config.rpc_port = 0;
+    config.bind_addr = "127.0.0.1:0";
     config.node_name = "node-1";
     config.shards = 2;
     return config;

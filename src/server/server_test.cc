@@ -96,6 +96,16 @@ TEST_F(ServerTest, NamesTheFlagWhenThePortIsTaken) {
   EXPECT_THAT(std::string(base::StdView(status.message())), HasSubstr(server_->address()));
 }
 
+TEST_F(ServerTest, NamesTheFlagWhenTheGossipAddressIsTaken) {
+  ServerConfig second = Config();
+  second.data_dir += "-2";
+  second.bind_addr =
+      server_->node().metadata()->metadata.nodes.begin()->second.description.gossip_address;
+  const auto status = Server::Start(second, *logger_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(base::StdView(status.message())), HasSubstr("--bind-addr"));
+}
+
 TEST_F(ServerTest, RefusesADataDirectoryInUse) {
   const auto status = Server::Start(Config(), *logger_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;

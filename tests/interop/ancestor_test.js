@@ -17,7 +17,7 @@ let client;
 let address;
 
 before(async () => {
-  server = spawn(process.env.CAIRN, ["server", "--data-dir", join(directory, "data"), "--rpc-port", "0"], {
+  server = spawn(process.env.CAIRN, ["server", "--data-dir", join(directory, "data"), "--rpc-port", "0", "--bind-addr", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   address = await new Promise((resolve, reject) => {

@@ -62,7 +62,8 @@ FinishedProcess RunCommand(const std::vector<std::string>& arguments, const std:
 }
 
 std::vector<std::string> Cairn(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), CAIRN_BINARY);
+  const char* other = std::getenv("CAIRN_TEST_BINARY");
+  arguments.insert(arguments.begin(), other != nullptr ? other : CAIRN_BINARY);
   return arguments;
 }
 

@@ -19,7 +19,7 @@ struct FinishedProcess {
 FinishedProcess RunCommand(const std::vector<std::string>& arguments,
                            const std::string& input = "");
 
-// The cairn binary of this build, with arguments.
+// The cairn binary of this build, or the one that CAIRN_TEST_BINARY names, with arguments.
 std::vector<std::string> Cairn(std::vector<std::string> arguments);
 
 // A directory of its own, removed with what it holds.

@@ -49,6 +49,22 @@ TEST_F(CommandLineTest, GivesRawBlocksBackAsTheyWere) {
   EXPECT_EQ(Run({"consume", "t", "--format", "raw"}), bytes);
 }
 
+TEST_F(CommandLineTest, ShowsTheClusterAndWhatItWaitsFor) {
+  Run({"topic", "create", "t"});
+  EXPECT_THAT(Run({"topic", "describe", "t"}), HasSubstr("leader 1  replicas 1"));
+  EXPECT_THAT(Run({"cluster", "status"}), HasSubstr("active, controller"));
+  EXPECT_THAT(Run({"cluster", "status", "--topic", "t", "--output", "json"}),
+              HasSubstr(R"("topic":"t","partition":0,)"));
+  EXPECT_THAT(Run({"cluster", "why", "--output", "json"}), HasSubstr(R"({"waits":[)"));
+  const auto alone = RunCommand(Cairn({"cluster", "transfer", "t", "0"}), "");
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_THAT(alone.err, HasSubstr("no other replica"));
+  const auto in_use = RunCommand(Cairn({"cluster", "remove", "1"}), "");
+  EXPECT_EQ(in_use.exit_code, 1);
+  EXPECT_THAT(in_use.err, HasSubstr("drain it first"));
+  EXPECT_EQ(RunCommand(Cairn({"cluster", "drain"}), "").exit_code, 2);
+}
+
 TEST_F(CommandLineTest, JsonGoesOutAndInAgain) {
   Run({"topic", "create", "a"});
   Run({"topic", "create", "b"});
@@ -192,7 +208,7 @@ TEST_F(CommandLineTest, VerifyFindsAFlippedBitAndNamesIt) {
   server_.Signal(SIGTERM);
   ASSERT_EQ(server_.Wait(), 0);
   EXPECT_THAT(Run({"log", "verify", server_.data_dir()}), HasSubstr("all intact"));
-  const std::string file = server_.data_dir() + "/topics/t/0/00000000000000000000.store";
+  const std::string file = server_.data_dir() + "/topics/t~2/0/00000000000000000000.store";
   EXPECT_THAT(Run({"log", "dump", file, "--records"}), HasSubstr("\"offset\":3"));
   std::string bytes = ReadWholeFile(file);
   bytes[bytes.find("aaaa")] = 'b';

@@ -56,8 +56,8 @@ TEST(LifecycleTest, SaysThatThePortIsInUse) {
   ServerProcess first(scratch / "one");
   first.Start();
   const std::string port = first.address().substr(first.address().rfind(':') + 1);
-  const auto second =
-      RunCommand(Cairn({"server", "--data-dir", scratch / "two", "--rpc-port", port}));
+  const auto second = RunCommand(Cairn(
+      {"server", "--data-dir", scratch / "two", "--rpc-port", port, "--bind-addr", "127.0.0.1:0"}));
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.err, HasSubstr(port));
   EXPECT_THAT(second.err, HasSubstr("rpc-port"));
@@ -67,8 +67,8 @@ TEST(LifecycleTest, SaysThatTheDataDirectoryIsInUse) {
   const ScratchDir scratch;
   ServerProcess first(scratch / "data");
   first.Start();
-  const auto second =
-      RunCommand(Cairn({"server", "--data-dir", scratch / "data", "--rpc-port", "0"}));
+  const auto second = RunCommand(Cairn(
+      {"server", "--data-dir", scratch / "data", "--rpc-port", "0", "--bind-addr", "127.0.0.1:0"}));
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.err, HasSubstr("in use"));
   EXPECT_THAT(second.err, HasSubstr(std::to_string(first.pid())));
@@ -77,8 +77,8 @@ TEST(LifecycleTest, SaysThatTheDataDirectoryIsInUse) {
 TEST(LifecycleTest, SaysThatADirectoryIsNotOurs) {
   const ScratchDir scratch;
   WriteWholeFile(scratch / "letter.txt", "dear reader");
-  const auto server =
-      RunCommand(Cairn({"server", "--data-dir", scratch.path(), "--rpc-port", "0"}));
+  const auto server = RunCommand(Cairn(
+      {"server", "--data-dir", scratch.path(), "--rpc-port", "0", "--bind-addr", "127.0.0.1:0"}));
   EXPECT_EQ(server.exit_code, 1);
   EXPECT_THAT(server.err, HasSubstr("letter.txt"));
   EXPECT_EQ(ReadWholeFile(scratch / "letter.txt"), "dear reader");

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 namespace cairn::testing {
@@ -24,7 +26,7 @@ ServerProcess::~ServerProcess() {
 
 void ServerProcess::Start(const std::vector<std::string>& prefix,
                           const std::vector<std::string>& extra_flags) {
-  ASSERT_TRUE(TryStart(prefix, extra_flags)) << log();
+  ASSERT_TRUE(TryStart(prefix, extra_flags)) << events();
 }
 
 bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
@@ -36,6 +38,10 @@ bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
     arguments.push_back(part);
   }
   arguments.insert(arguments.end(), extra_flags.begin(), extra_flags.end());
+  if (std::find(extra_flags.begin(), extra_flags.end(), "--bind-addr") == extra_flags.end()) {
+    const std::string gossip = gossip_address_.empty() ? "127.0.0.1:0" : gossip_address_;
+    arguments.insert(arguments.end(), {"--bind-addr", gossip});
+  }
   const std::string out = scratch_ / "out";
   const std::string err = scratch_ / "err";
   WriteWholeFile(out, "");
@@ -57,6 +63,13 @@ bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
     if (const size_t at = text.find(kListening); at != std::string::npos && text.back() == '\n') {
       address_ = text.substr(at + sizeof(kListening) - 1);
       address_.resize(address_.find('\n'));
+      // Known members come back under the address they had.
+      constexpr std::string_view kGossip = "\"gossip_address\":\"";
+      const std::string log = ReadWholeFile(err);
+      if (const size_t found = log.rfind(kGossip); found != std::string::npos) {
+        gossip_address_ = log.substr(found + kGossip.size());
+        gossip_address_.resize(gossip_address_.find('"'));
+      }
       return true;
     }
     if (Ended()) return false;
@@ -97,6 +110,15 @@ int ServerProcess::Wait() {
 }
 
 std::string ServerProcess::log() const { return ReadWholeFile(scratch_ / "err"); }
+
+std::string ServerProcess::events() const {
+  std::istringstream lines(log());
+  std::string events;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("\"msg\":\"rpc\"") == std::string::npos) events += line + "\n";
+  }
+  return events;
+}
 
 std::shared_ptr<Client> ServerProcess::NewClient() const {
   auto client = Client::Create({.address = address_});

@@ -14,8 +14,10 @@ namespace cairn::testing {
 
 class ServerProcess {
  public:
-  // Starts a server on `data_dir`; the first start takes a free port, later ones the same one.
-  explicit ServerProcess(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+  // Starts a server on `data_dir`; the first start takes a free port, or that of `address` when
+  // there is one, later ones the same one.
+  explicit ServerProcess(std::string data_dir, std::string address = "")
+      : data_dir_(std::move(data_dir)), address_(std::move(address)) {}
   // Kills it.
   ~ServerProcess();
 
@@ -37,14 +39,17 @@ class ServerProcess {
 
   pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }
+  const std::string& gossip_address() const { return gossip_address_; }
   const std::string& data_dir() const { return data_dir_; }
-  std::string log() const;  // what it wrote to stderr, over all starts
+  std::string log() const;     // what it wrote to stderr, over all starts
+  std::string events() const;  // the same without the lines about single RPCs
   std::shared_ptr<Client> NewClient() const;
 
  private:
   const std::string data_dir_;
-  const ScratchDir scratch_;
   std::string address_;
+  std::string gossip_address_;
+  const ScratchDir scratch_;
   pid_t pid_ = 0;
   int exit_code_ = -1;
 };

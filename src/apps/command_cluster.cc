@@ -1,0 +1,256 @@
+// cairn cluster status|why|transfer|drain|resume|remove
+
+#include <charconv>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/report.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "cairn/admin.h"
+
+namespace cairn::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  ClientFlags client;
+  std::string topic;
+  std::string node;
+  int32_t partition = 0;
+};
+
+const char* ToText(NodeState state) {
+  switch (state) {
+    case NodeState::kActive:
+      return "active";
+    case NodeState::kDraining:
+      return "draining";
+    case NodeState::kDead:
+      return "dead";
+  }
+  return "unknown";
+}
+
+// A node by its number or its name.
+absl::StatusOr<int32_t> FindNode(Admin& admin, const std::string& text) {
+  int32_t id = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && id > 0) return id;
+  CAIRN_ASSIGN_OR_RETURN(const ClusterInfo cluster, admin.DescribeCluster());
+  std::string names;
+  // A wiped node comes back under its old name: the dead one is not meant.
+  const NodeInfo* found = nullptr;
+  for (const NodeInfo& node : cluster.nodes) {
+    names += base::StrCat(names.empty() ? "" : ", ", node.name);
+    const bool better = found == nullptr || found->state == NodeState::kDead;
+    if (node.name == text && better) found = &node;
+  }
+  if (found != nullptr) return found->id;
+  return absl::NotFoundError(
+      base::StrCat("the cluster has no node '", text, "'; there are: ", names));
+}
+
+Json ToJson(const PartitionStateInfo& partition) {
+  Json members = Json::array();
+  for (const PartitionMember& member : partition.members) {
+    Json row = {{"node", member.node},
+                {"role", member.votes ? "voter" : "standby"},
+                {"reachable", member.reachable}};
+    if (member.damaged) row["damaged"] = true;
+    if (member.lag_entries) row["lag_batches"] = *member.lag_entries;
+    members.push_back(std::move(row));
+  }
+  return {{"topic", partition.topic},      {"partition", partition.partition},
+          {"leader", partition.leader},    {"replicas", partition.replicas},
+          {"members", std::move(members)}, {"under_replicated", partition.under_replicated}};
+}
+
+Json ToJson(const ClusterInfo& cluster) {
+  Json json = {{"cluster_id", cluster.id},
+               {"controller", cluster.controller},
+               {"nodes", Json::array()},
+               {"partitions", Json::array()}};
+  for (const NodeInfo& node : cluster.nodes) {
+    Json row = {{"id", node.id},
+                {"name", node.name},
+                {"address", node.address},
+                {"state", ToText(node.state)},
+                {"reachable", node.reachable},
+                {"version", node.version}};
+    if (!node.rack.empty()) row["rack"] = node.rack;
+    json["nodes"].push_back(std::move(row));
+  }
+  for (const PartitionStateInfo& partition : cluster.partitions) {
+    json["partitions"].push_back(ToJson(partition));
+  }
+  return json;
+}
+
+void PrintText(const NodeInfo& node, int32_t controller) {
+  std::cout << "  node " << node.id << "  " << node.name << "  " << node.address << "  "
+            << ToText(node.state);
+  if (!node.reachable) std::cout << ", does not answer";
+  if (node.id == controller) std::cout << ", controller";
+  if (!node.rack.empty()) std::cout << "  rack " << node.rack;
+  std::cout << '\n';
+}
+
+void PrintText(const PartitionStateInfo& partition) {
+  std::cout << "  " << partition.topic << "/" << partition.partition << "  ";
+  if (partition.leader == 0) {
+    std::cout << "no leader";
+  } else {
+    std::cout << "leader " << partition.leader;
+  }
+  std::cout << "  replicas";
+  for (const int32_t node : partition.replicas) std::cout << ' ' << node;
+  for (const PartitionMember& member : partition.members) {
+    if (member.node == partition.leader) continue;
+    std::string what;
+    if (!member.votes) what = "catches up";
+    if (member.damaged) what = "repairs its log";
+    if (!member.reachable) what = "does not answer";
+    if (member.lag_entries.value_or(0) > 0) {
+      what += base::StrCat(what.empty() ? "" : ", ", WithCommas(*member.lag_entries), " behind");
+    }
+    if (!what.empty()) std::cout << "; node " << member.node << " " << what;
+  }
+  if (partition.under_replicated) std::cout << "  UNDER-REPLICATED";
+  std::cout << '\n';
+}
+
+void PrintText(const ClusterInfo& cluster) {
+  size_t short_of_copies = 0;
+  for (const auto& partition : cluster.partitions) {
+    if (partition.under_replicated) ++short_of_copies;
+  }
+  std::cout << "cluster " << cluster.id << "\n";
+  for (const NodeInfo& node : cluster.nodes) PrintText(node, cluster.controller);
+  std::cout << WithCommas(cluster.partitions.size())
+            << (cluster.partitions.size() == 1 ? " partition" : " partitions");
+  if (short_of_copies > 0) std::cout << ", " << WithCommas(short_of_copies) << " under-replicated";
+  std::cout << '\n';
+  for (const PartitionStateInfo& partition : cluster.partitions) PrintText(partition);
+}
+
+absl::Status Status(Admin& admin, const Flags& flags) {
+  CAIRN_ASSIGN_OR_RETURN(const ClusterInfo cluster, admin.DescribeCluster(flags.topic));
+  if (flags.client.output == OutputFormat::kJson) {
+    std::cout << ToJson(cluster).dump() << '\n';
+  } else {
+    PrintText(cluster);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Why(Admin& admin, const Flags& flags) {
+  CAIRN_ASSIGN_OR_RETURN(const std::vector<WaitInfo> waits, admin.ExplainCluster());
+  if (flags.client.output == OutputFormat::kJson) {
+    Json json = Json::array();
+    for (const WaitInfo& wait : waits) json.push_back({{"about", wait.about}, {"why", wait.why}});
+    std::cout << Json{{"waits", json}}.dump() << '\n';
+    return absl::OkStatus();
+  }
+  if (waits.empty()) std::cout << "all is as it should be\n";
+  for (const WaitInfo& wait : waits) std::cout << wait.about << ": " << wait.why << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status Transfer(Admin& admin, const Flags& flags) {
+  int32_t to = 0;
+  if (!flags.node.empty()) {
+    CAIRN_ASSIGN_OR_RETURN(to, FindNode(admin, flags.node));
+  }
+  CAIRN_ASSIGN_OR_RETURN(const int32_t leader,
+                         admin.TransferLeadership(flags.topic, flags.partition, to));
+  if (flags.client.output == OutputFormat::kJson) {
+    std::cout
+        << Json{{"topic", flags.topic}, {"partition", flags.partition}, {"leader", leader}}.dump()
+        << '\n';
+  } else {
+    std::cout << flags.topic << "/" << flags.partition << " is led by node " << leader << '\n';
+  }
+  return absl::OkStatus();
+}
+
+// drain, resume and remove: what is done to a node, and how it reads when it was.
+absl::Status ChangeNode(Admin& admin, const Flags& flags, absl::Status (Admin::*change)(int32_t),
+                        const char* key, const char* text) {
+  CAIRN_ASSIGN_OR_RETURN(const int32_t node, FindNode(admin, flags.node));
+  CAIRN_RETURN_IF_ERROR((admin.*change)(node));
+  if (flags.client.output == OutputFormat::kJson) {
+    std::cout << Json{{key, node}}.dump() << '\n';
+  } else {
+    std::cout << "node " << node << " " << text << '\n';
+  }
+  return absl::OkStatus();
+}
+
+// Adds one subcommand whose work is `work(admin, flags)`.
+template <typename Work>
+std::pair<CLI::App*, std::shared_ptr<Flags>> AddSubcommand(CLI::App& parent, Chosen& chosen,
+                                                           const char* name, const char* what,
+                                                           Work work) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = parent.add_subcommand(name, what);
+  AddClientFlags(*command, flags->client);
+  OnChosen(*command, chosen, flags->client.output, [&chosen, flags, work] {
+    auto client = Connect(flags->client);
+    if (!client.ok()) return Fail(chosen, client.status());
+    Admin admin(*std::move(client));
+    const absl::Status status = work(admin, *flags);
+    return status.ok() ? kDone : Fail(chosen, status);
+  });
+  return {command, flags};
+}
+
+void AddNodeCommand(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
+                    absl::Status (Admin::*change)(int32_t), const char* key, const char* text) {
+  auto [command, flags] =
+      AddSubcommand(parent, chosen, name, what, [=](Admin& admin, const Flags& given) {
+        return ChangeNode(admin, given, change, key, text);
+      });
+  command->add_option("NODE", flags->node, "The node's number or name")->required();
+}
+
+}  // namespace
+
+void AddClusterCommand(CLI::App& app, Chosen& chosen) {
+  CLI::App* cluster = app.add_subcommand("cluster", "See and steer the nodes of a cluster");
+  cluster->require_subcommand(1);
+
+  auto [status, status_flags] = AddSubcommand(
+      *cluster, chosen, "status", "Show the nodes, and who holds and leads each partition", Status);
+  status->add_option("--topic", status_flags->topic, "Only the partitions of this topic")
+      ->type_name("NAME");
+
+  AddSubcommand(*cluster, chosen, "why", "Say what the cluster has not done yet, and what for",
+                Why);
+
+  auto [transfer, transfer_flags] =
+      AddSubcommand(*cluster, chosen, "transfer", "Make another node lead a partition", Transfer);
+  transfer->add_option("TOPIC", transfer_flags->topic, "The topic")->required();
+  transfer->add_option("PARTITION", transfer_flags->partition, "The partition")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  transfer
+      ->add_option("--to", transfer_flags->node,
+                   "Number or name of the node that is to lead; one is chosen without it")
+      ->type_name("NODE");
+
+  AddNodeCommand(*cluster, chosen, "drain",
+                 "Move everything away from a node, which is removed when it is empty",
+                 &Admin::DrainNode, "draining",
+                 "is being drained; `cairn cluster why` shows what is left to do");
+  AddNodeCommand(*cluster, chosen, "resume", "Take a drain back", &Admin::ResumeNode, "resumed",
+                 "takes replicas again");
+  AddNodeCommand(*cluster, chosen, "remove", "Remove a node that holds nothing, for ever",
+                 &Admin::RemoveNode, "removed", "was removed");
+  AddGossipCommands(*cluster, chosen);
+}
+
+}  // namespace cairn::apps

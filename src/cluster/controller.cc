@@ -1,0 +1,250 @@
+#include "cluster/controller.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/error_info.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "cluster/group_id.h"
+#include "env/files.h"
+#include "log/records.h"
+
+namespace cairn::cluster {
+namespace {
+
+constexpr std::string_view kSnapshotFile = "metadata.snapshot";
+// kMaxPartitionsPerCluster at some 300 bytes each, with room.
+constexpr uint64_t kMaxSnapshotBytes = 64 << 20;
+// Metadata changes seldom: small segments let the log be cut soon.
+constexpr uint64_t kSegmentBytes = 1 << 20;
+// After this many commands the metadata is written out and the log before it let go.
+constexpr uint64_t kCompactEvery = 4096;
+constexpr size_t kReadBytes = 1 << 20;
+constexpr Term kFirstTerm{1};
+constexpr Index kFirstIndex{1};
+
+// First line: how far the log is in it. The rest: the metadata.
+std::string EncodeSnapshot(Offset applied, const Metadata& metadata) {
+  return base::StrCat("cairn-metadata 1 applied ", applied.value(), "\n", metadata.Encode(), "\n");
+}
+
+absl::Status DecodeSnapshot(const std::string& text, Offset& applied, Metadata& metadata) {
+  const size_t line_end = text.find('\n');
+  unsigned long long value = 0;
+  if (line_end == std::string::npos ||
+      std::sscanf(text.c_str(), "cairn-metadata 1 applied %llu\n", &value) != 1) {
+    return absl::DataLossError("a snapshot of the metadata does not begin as one");
+  }
+  CAIRN_ASSIGN_OR_RETURN(metadata, Metadata::Decode(text.substr(line_end + 1)));
+  applied = Offset(value);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Controller::Controller(Dependencies dependencies, Listener listener)
+    : dependencies_(std::move(dependencies)),
+      listener_(std::move(listener)),
+      directory_(env::JoinPath(dependencies_.data_dir, "controller")),
+      view_(std::make_shared<MetadataView>()) {}
+
+absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stable,
+                                                    const base::Uuid& cluster_id,
+                                                    NodeId first_voter) {
+  env::FileSystem& fs = *dependencies_.fs;
+  log::LogOptions options;
+  options.directory = directory_;
+  options.topic_id = cluster_id;
+  options.segment_bytes = kSegmentBytes;
+  const bool exists = fs.Stat(env::JoinPath(directory_, "log-start")).ok();
+  if (!exists) {
+    CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory_));
+    if (first_voter.value() != 0) {
+      consensus::StableStore::Changes changes(kControllerGroup);
+      changes.SetVote(kFirstTerm, NodeId());
+      changes.SetConfiguration(kFirstIndex, kFirstTerm,
+                               consensus::Configuration::OfVoters({first_voter}));
+      CAIRN_RETURN_IF_ERROR(stable.WriteNow(std::move(changes)));
+    }
+    CAIRN_RETURN_IF_ERROR(log::Log::Create(fs, *dependencies_.clock, options));
+  }
+  Opened opened;
+  log::RecoveryReport report;
+  CAIRN_ASSIGN_OR_RETURN(opened.log, log::Log::Open(fs, *dependencies_.clock, options, report));
+  // Forming the cluster may have been cut off between the log's creation and its first entry.
+  if (first_voter.value() != 0 && opened.log->end_index() == kFirstIndex) {
+    const std::vector<log::Entry> first = {log::MakeControlEntry(
+        log::EntryKind::kConfiguration, consensus::Configuration::OfVoters({first_voter}).Encode(),
+        kFirstIndex, kFirstTerm, Offset(0), dependencies_.clock->WallMs())};
+    CAIRN_RETURN_IF_ERROR(opened.log->Write(first));
+    CAIRN_RETURN_IF_ERROR(opened.log->Sync());
+  }
+  CAIRN_ASSIGN_OR_RETURN(opened.state,
+                         consensus::LoadCoreState(*opened.log, stable, kControllerGroup));
+  CAIRN_RETURN_IF_ERROR(LoadSnapshot());
+  if (applied_ < opened.log->start_offset()) {
+    return absl::DataLossError(
+        base::StrCat(directory_, " begins at offset ", opened.log->start_offset().value(),
+                     ", but its snapshot ends at ", applied_.value(), "; restore it from a copy"));
+  }
+  Publish();
+  return opened;
+}
+
+absl::Status Controller::LoadSnapshot() {
+  const auto text = env::ReadChecksummedFile(
+      *dependencies_.fs, env::JoinPath(directory_, kSnapshotFile), kMaxSnapshotBytes);
+  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (!text.ok()) return text.status();
+  return DecodeSnapshot(*text, applied_, metadata_);
+}
+
+absl::Status Controller::WriteSnapshot() {
+  return env::ReplaceChecksummedFile(*dependencies_.fs, env::JoinPath(directory_, kSnapshotFile),
+                                     EncodeSnapshot(applied_, metadata_));
+}
+
+void Controller::SetReplica(std::shared_ptr<consensus::RaftReplica> replica) {
+  replica_ = std::move(replica);
+}
+
+std::shared_ptr<const MetadataView> Controller::view() const {
+  base::MutexLock lock(mutex_);
+  return view_;
+}
+
+// ---- commands ----
+
+void Controller::Propose(const Command& command, Done done) {
+  if (!stuck_.ok()) return done(stuck_, applied_);
+  log::BatchBuilder builder;
+  builder.Add(std::nullopt, Encode(command), dependencies_.clock->WallMs());
+  const auto header = replica_->Propose(builder.Take());
+  if (!header.ok()) return done(header.status(), applied_);
+  proposals_[header->base_offset] = std::move(done);
+}
+
+void Controller::WhenApplied(Offset offset, absl::AnyInvocable<void()> done) {
+  dependencies_.loop->Post([this, offset, done = std::move(done)]() mutable {
+    if (applied_ >= offset) return done();
+    waiting_.emplace(offset, std::move(done));
+  });
+}
+
+void Controller::OnCommitted(Offset high_watermark) {
+  high_watermark_ = high_watermark;
+  // The first call, at the start, says no more than where the log begins.
+  if (high_watermark > Offset() && high_watermark == applied_) informed_.store(true);
+  if (!stuck_.ok() || high_watermark <= applied_) return;
+  stuck_ = ApplyUpTo(high_watermark);
+  Publish();
+  informed_.store(true);
+  if (!stuck_.ok()) listener_.on_stuck(stuck_);
+  while (!waiting_.empty() && waiting_.begin()->first <= applied_) {
+    auto done = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+    done();
+  }
+  listener_.on_metadata(view());
+  MaybeCompact();
+}
+
+absl::Status Controller::ApplyUpTo(Offset end) {
+  const auto log = replica_->log();
+  while (applied_ < end) {
+    CAIRN_ASSIGN_OR_RETURN(const auto entries, log->Read(applied_, end, kReadBytes));
+    if (entries.empty()) return absl::DataLossError("the controller's log ends early");
+    for (const log::Entry& entry : entries) {
+      std::string scratch;
+      CAIRN_ASSIGN_OR_RETURN(const auto records, log::UncompressedRecords(entry, scratch));
+      log::RecordsReader reader(records, entry.header.base_timestamp_ms);
+      log::RecordView record;
+      for (Offset offset = entry.header.base_offset;; ++offset) {
+        CAIRN_ASSIGN_OR_RETURN(const bool more, reader.Next(record));
+        if (!more) break;
+        if (offset < applied_) continue;
+        CAIRN_ASSIGN_OR_RETURN(const Command command, DecodeCommand(record.value.value_or("")));
+        auto result = Apply(metadata_, command);
+        applied_ = offset + 1;
+        ++applied_since_snapshot_;
+        const auto proposal = proposals_.find(offset);
+        if (proposal == proposals_.end()) continue;
+        Done done = std::move(proposal->second);
+        proposals_.erase(proposal);
+        Publish();
+        done(std::move(result), applied_);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Controller::OnRepaired() {
+  if (!absl::IsDataLoss(stuck_)) return;
+  stuck_ = absl::OkStatus();
+  OnCommitted(high_watermark_);
+}
+
+void Controller::OnAbandoned(const absl::Status& error) {
+  for (auto& [offset, done] : std::exchange(proposals_, {})) done(error, applied_);
+}
+
+void Controller::DropWaiting() {
+  const auto proposals = std::exchange(proposals_, {});
+  const auto waiting = std::exchange(waiting_, {});
+  if (replica_ != nullptr) replica_->DropWaiting();
+}
+
+void Controller::OnLeader(NodeId leader) { listener_.on_leader(leader); }
+
+void Controller::Publish() {
+  auto view = std::make_shared<MetadataView>(MetadataView{metadata_, applied_});
+  base::MutexLock lock(mutex_);
+  view_ = std::move(view);
+}
+
+// ---- snapshots ----
+
+// The state may be ahead of the snapshot's index: commands that follow and are in it already are
+// passed over by their offset.
+std::string Controller::SnapshotState() { return EncodeSnapshot(applied_, metadata_); }
+
+void Controller::OnReset(Offset start, const std::string& state) {
+  Metadata metadata;
+  Offset applied;
+  absl::Status status = DecodeSnapshot(state, applied, metadata);
+  if (status.ok() && applied < start) {
+    status = absl::DataLossError("a snapshot of the metadata ends before the log begins");
+  }
+  if (status.ok() && applied > applied_) {
+    metadata_ = std::move(metadata);
+    applied_ = applied;
+    // Before the log is reset: a log that begins without the state before it is lost.
+    status = WriteSnapshot();
+  }
+  if (!status.ok()) {
+    stuck_ = status;
+    listener_.on_stuck(stuck_);
+    return;
+  }
+  Publish();
+  listener_.on_metadata(view());
+}
+
+void Controller::MaybeCompact() {
+  if (compacting_ || applied_since_snapshot_ < kCompactEvery) return;
+  compacting_ = true;
+  applied_since_snapshot_ = 0;
+  replica_->RunOnLog(
+      [fs = dependencies_.fs, path = env::JoinPath(directory_, kSnapshotFile),
+       text = EncodeSnapshot(applied_, metadata_), applied = applied_](log::Log& log) {
+        CAIRN_RETURN_IF_ERROR(env::ReplaceChecksummedFile(*fs, path, text));
+        return log.DeletePrefix(applied);
+      },
+      // Tried again after as many commands; until then the log is longer than it need be.
+      [this](const absl::Status&) { compacting_ = false; });
+}
+
+}  // namespace cairn::cluster

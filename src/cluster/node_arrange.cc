@@ -1,0 +1,305 @@
+// The half of Node that follows the metadata: peers, replicas, commands of the controller.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error_info.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "cluster/group_id.h"
+#include "cluster/keeper.h"
+#include "cluster/node.h"
+#include "cluster/placement.h"
+
+namespace cairn::cluster {
+namespace {
+
+// A new group's preferred leader stands for election when the others have had time to open their
+// replicas, and again for those that were slow.
+constexpr int64_t kCampaignAfterMs[] = {30, 100, 300};
+// How long the creation of a topic waits for its partitions to have leaders.
+constexpr int64_t kServedPollNs = 5'000'000;
+constexpr int kServedPolls = 600;
+constexpr int64_t kMembersTimeoutNs = 5'000'000'000;
+
+absl::Status TopicIsGone(std::string_view name) {
+  return base::MakeError(absl::StatusCode::kNotFound,
+                         base::StrCat("the topic \"", name, "\" was deleted"),
+                         base::reason::kUnknownTopic, {{"topic", std::string(name)}});
+}
+
+bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+// A replica that could not be opened for want of space, or because the disk failed, is tried again;
+// damage and what is not understood stays.
+bool IsWorthAnotherTry(const broker::HostedReplica& hosted) {
+  return hosted.replica == nullptr && !absl::IsDataLoss(hosted.status) &&
+         !absl::IsFailedPrecondition(hosted.status) && !absl::IsUnimplemented(hosted.status);
+}
+
+}  // namespace
+
+// ---- metadata ----
+
+void Node::OnMetadata(const std::shared_ptr<const MetadataView>& view) {
+  for (const auto& [node, info] : view->metadata.nodes) {
+    if (node == id()) continue;
+    if (info.is_member()) {
+      transport_->SetPeer(node, info.description.rpc_address);
+    } else {
+      transport_->RemovePeer(node);
+    }
+  }
+  DescribeSelf(view->metadata);
+  host_->admin().Post([this] { ArrangeReplicas(); });
+}
+
+// Tells the cluster when this node's address or version is not what the metadata says.
+void Node::DescribeSelf(const Metadata& metadata) {
+  const NodeInfo* self = metadata.FindNode(id());
+  if (self == nullptr || described_ || stopping_) return;
+  if (self->state == NodeState::kRemoved) {
+    described_ = true;
+    return Event(EventLevel::kError, "removed from the cluster",
+                 {{"hint", "start with an empty data directory to join as a new node"}});
+  }
+  if (self->description == options_.description) return;
+  described_ = true;
+  UpdateNode update;
+  update.node = id();
+  update.name = options_.description.name;
+  update.rpc_address = options_.description.rpc_address;
+  update.rack = options_.description.rack;
+  update.version = options_.description.version;
+  if (self->description.gossip_address != options_.description.gossip_address) {
+    update.gossip_address = options_.description.gossip_address;
+  }
+  loop().Post([this, update = std::move(update)]() mutable {
+    RunCommand(std::move(update), [this](const absl::StatusOr<CommandResult>& result) {
+      loop().Post([this, failed = !result.ok()] {
+        if (!failed || stopping_) return void(described_ = false);
+        // Tried again with the next change, or when there is a controller.
+        loop().PostAfter(1'000'000'000, [this, alive = alive_] {
+          if (!*alive) return;
+          described_ = false;
+          if (!stopping_) DescribeSelf(this->metadata()->metadata);
+        });
+      });
+    });
+  });
+}
+
+void Node::OnControllerLeader(NodeId leader) {
+  Event(EventLevel::kInfo, "controller", {{"leader", base::StrCat(leader.value())}});
+  if (leader != id()) return;
+  // On the loop, but not from within the replica's call.
+  loop().Post([this] {
+    const auto view = metadata();
+    if (!controller_->replica().is_leader()) return;
+    const auto ignore = [](const absl::StatusOr<CommandResult>&, Offset) {};
+    if (view->metadata.cluster_id.is_nil()) {
+      InitCluster init;
+      init.cluster_id = directory_->identity().cluster_id;
+      init.node_uuid = directory_->identity().node_uuid;
+      init.node = options_.description;
+      init.time_ms = dependencies_.clock->WallMs();
+      RunCommandHere(std::move(init), ignore);
+    }
+    if (view->metadata.next_topic == TopicNumber(1)) {
+      cluster::CreateTopic topic;
+      topic.name = std::string(broker::kDefaultTopic);
+      topic.settings = options_.broker.default_settings;
+      topic.partitions.resize(static_cast<size_t>(options_.broker.default_partitions));
+      RunCommandHere(std::move(topic), ignore);
+    }
+  });
+}
+
+void Node::RunCommandHere(Command command, Controller::Done done) {
+  if (absl::Status status = Complete(command); !status.ok()) {
+    return done(std::move(status), Offset());
+  }
+  controller_->Propose(command, std::move(done));
+}
+
+absl::Status Node::Complete(Command& command) const {
+  const Metadata& metadata = this->metadata()->metadata;
+  const int64_t now = dependencies_.clock->WallMs();
+  const auto answers = [this](NodeId node) {
+    const auto& seen = keeper_->observed().nodes;
+    const auto found = seen.find(node);
+    return node == id() || (found != seen.end() && found->second.reachable);
+  };
+  if (auto* topic = std::get_if<cluster::CreateTopic>(&command)) {
+    topic->time_ms = now;
+    topic->id = base::Uuid::FromRandom(dependencies_.random->Next(), dependencies_.random->Next());
+    std::set<NodeId> candidates;
+    for (const auto& [node, info] : metadata.nodes) {
+      if (info.state == NodeState::kActive && answers(node)) candidates.insert(node);
+    }
+    // The very first topic is made behind the command that makes the first node.
+    if (metadata.cluster_id.is_nil()) {
+      for (auto& replicas : topic->partitions) replicas = {id()};
+      return absl::OkStatus();
+    }
+    CAIRN_ASSIGN_OR_RETURN(
+        topic->partitions,
+        PlaceTopic(metadata, candidates, static_cast<int32_t>(topic->partitions.size()),
+                   topic->replication_factor));
+  } else if (auto* node = std::get_if<RegisterNode>(&command)) {
+    node->time_ms = now;
+    const NodeInfo* holder = metadata.FindNodeByName(node->node.name);
+    if (holder != nullptr && holder->uuid != node->uuid && !answers(holder->id)) {
+      node->replaces = holder->id;
+    }
+  } else if (auto* state = std::get_if<SetNodeState>(&command)) {
+    if (state->time_ms == 0) state->time_ms = now;
+  } else if (auto* removal = std::get_if<RemoveNode>(&command)) {
+    if (removal->time_ms == 0) removal->time_ms = now;
+  }
+  return absl::OkStatus();
+}
+
+// ---- replicas ----
+
+void Node::AfterArranging(absl::AnyInvocable<void()> done) {
+  // Behind the loop's task that tells of the metadata, and what that has posted.
+  loop().Post([this, done = std::move(done)]() mutable { host_->admin().Post(std::move(done)); });
+}
+
+void Node::ArrangeReplicas() {
+  const auto view = metadata();
+  if (stopping_ || arranged_ == view) return;
+  arranged_ = view;
+  const Metadata& metadata = view->metadata;
+  bool lingering = false;
+  for (const auto& hosted : host_->All()) {
+    const GroupId group = hosted->spec.group;
+    const Topic* topic = metadata.FindTopic(TopicOf(group));
+    if (topic == nullptr) {
+      // Numbers are given in order: one that was given and is not there any more was deleted.
+      if (TopicOf(group) >= metadata.next_topic) continue;
+      // A removal that is not known after a crash is done again then: the number is never reused.
+      if (absl::Status raised = stable_->RaiseMetadataFloor(view->applied); !raised.ok()) {
+        Event(EventLevel::kWarn, "the metadata floor was not stored",
+              {{"error", std::string(raised.message())}});
+      }
+      leaders_.Forget(group);
+      host_->Close(group, TopicIsGone(hosted->spec.topic.name), /*remove=*/true,
+                   [](const absl::Status&) {});  // what could not be removed: by the next start
+      continue;
+    }
+    const PartitionInfo* partition = metadata.FindPartition(group);
+    if (partition == nullptr || Contains(partition->replicas, id())) {
+      if (IsWorthAnotherTry(*hosted)) {
+        host_->Close(group, hosted->status, /*remove=*/false, [](const absl::Status&) {});
+      }
+      continue;
+    }
+    lingering = true;
+    RemoveIfNoMember(group, *partition, view->applied);
+  }
+  for (const auto& [number, topic] : metadata.topics) {
+    for (size_t i = 0; i < topic.partitions.size(); ++i) {
+      if (!Contains(topic.partitions[i].replicas, id())) continue;
+      OpenReplica(*view, topic, i);
+      const auto hosted = host_->Find(topic.group(i));
+      lingering = lingering || (hosted != nullptr && IsWorthAnotherTry(*hosted));
+    }
+    host_->ChangeSettings(ToTopicInfo(metadata, topic));
+  }
+  lingering_ = lingering;
+}
+
+void Node::OpenReplica(const MetadataView& view, const Topic& topic, size_t partition) {
+  const PartitionInfo& info = topic.partitions[partition];
+  const GroupId group = topic.group(partition);
+  if (host_->Find(group) != nullptr) return;
+  const bool holds = host_->Holds(group);
+  if (!holds) {
+    // Metadata that is read again after a start may ask for what was given up since.
+    const auto floor = stable_->MetadataFloor();
+    if (!floor.ok() || view.applied < *floor) return;
+  }
+  broker::ReplicaSpec spec;
+  spec.topic = ToTopicInfo(view.metadata, topic);
+  spec.partition = PartitionOf(group);
+  spec.group = group;
+  if (Contains(info.founders, id())) {
+    spec.founders = consensus::Configuration::OfVoters(info.initial);
+  }
+  host_->Open(spec, id());
+  const auto hosted = host_->Find(group);
+  if (holds || hosted == nullptr || hosted->replica == nullptr) return;
+  if (info.replicas.front() != id() || spec.founders.empty()) return;
+  for (const int64_t after_ms : kCampaignAfterMs) {
+    hosted->loop->PostAfter(after_ms * 1'000'000,
+                            [replica = hosted->replica] { replica->Campaign(); });
+  }
+}
+
+// A replica that the metadata wants elsewhere stays until the group has let it go: the leader still
+// counts on it. The group's leader says so; who is no member any more hears nothing by itself.
+void Node::RemoveIfNoMember(GroupId group, const PartitionInfo& partition, Offset applied) {
+  for (const NodeId node : partition.replicas) {
+    transport_->Call(
+        node, static_cast<uint16_t>(PeerMethod::kMembers), EncodeGroup(group), kMembersTimeoutNs,
+        [this, group, applied](const absl::StatusOr<std::string>& answer) {
+          const auto members = answer.ok()
+                                   ? consensus::Configuration::Decode(*answer)
+                                   : absl::StatusOr<consensus::Configuration>(answer.status());
+          if (!members.ok() || members->Contains(id())) return;
+          host_->admin().Post([this, group, applied] {
+            const auto* wanted = metadata()->metadata.FindPartition(group);
+            if (stopping_ || (wanted != nullptr && Contains(wanted->replicas, id()))) return;
+            if (!stable_->RaiseMetadataFloor(applied).ok()) return;
+            host_->Close(group, absl::UnavailableError("the replica was moved to another node"),
+                         /*remove=*/true, [](const absl::Status&) {});
+          });
+        });
+  }
+}
+
+void Node::OnGroupLeader(GroupId group, NodeId leader) {
+  if (leader != id() || stopping_) return;
+  const auto hosted = host_->Find(group);
+  if (hosted == nullptr || hosted->replica == nullptr) return;
+  leaders_.Note(group, leader, hosted->replica->published_term());
+  loop().Post([keeper = keeper_, group, term = hosted->replica->published_term()] {
+    keeper->OnLeading(group, term);
+  });
+}
+
+void Node::OnGroupClosed(GroupId group, const absl::Status& why) {
+  Event(EventLevel::kError, "replica closed, to be opened again",
+        {{"group", metadata()->metadata.GroupText(group)}, {"error", std::string(why.message())}});
+}
+
+void Node::WhenServed(std::string topic, absl::AnyInvocable<void()> done) {
+  loop().Post([this, topic = std::move(topic), done = std::move(done)]() mutable {
+    PollServed(std::move(topic), kServedPolls, std::move(done));
+  });
+}
+
+void Node::PollServed(std::string topic, int polls, absl::AnyInvocable<void()> done) {
+  const auto view = metadata();
+  const Topic* found = view->metadata.FindTopic(topic);
+  bool served = true;
+  for (size_t i = 0; found != nullptr && i < found->partitions.size(); ++i) {
+    const GroupId group = found->group(i);
+    const auto hosted = host_->Find(group);
+    const bool leads =
+        hosted != nullptr && hosted->replica != nullptr && hosted->replica->is_leader();
+    served = served && LeaderOf(group).value() != 0 && (!leads || hosted->replica->serves());
+  }
+  if (served || polls == 0 || stopping_) return done();
+  loop().PostAfter(kServedPollNs, [this, alive = alive_, topic = std::move(topic), polls,
+                                   done = std::move(done)]() mutable {
+    if (!*alive) return;  // the RPCs ended before the node
+    PollServed(std::move(topic), polls - 1, std::move(done));
+  });
+}
+
+}  // namespace cairn::cluster

@@ -1,0 +1,175 @@
+#include "cluster/peer_methods.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+
+namespace cairn::cluster {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kLedGroupBytes = 12;
+constexpr size_t kGroupBytes = 8;
+
+absl::Status Wrong(std::string_view what) {
+  return absl::InvalidArgumentError(base::StrCat("a peer's call: ", what));
+}
+
+absl::StatusOr<Json> ParseObject(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Wrong("not a JSON object");
+  return json;
+}
+
+absl::StatusOr<std::string> Text(const Json& json, const char* key) {
+  if (!json.contains(key) || !json[key].is_string()) {
+    return Wrong(base::StrCat("no text \"", key, "\""));
+  }
+  return json[key].get<std::string>();
+}
+
+absl::StatusOr<int64_t> Number(const Json& json, const char* key) {
+  if (!json.contains(key) || !json[key].is_number_integer()) {
+    return Wrong(base::StrCat("no number \"", key, "\""));
+  }
+  return json[key].get<int64_t>();
+}
+
+absl::StatusOr<base::Uuid> Id(const Json& json, const char* key) {
+  CAIRN_ASSIGN_OR_RETURN(const std::string text, Text(json, key));
+  return base::Uuid::Parse(text);
+}
+
+}  // namespace
+
+std::string Encode(const JoinRequest& request) {
+  return Json{{"node_uuid", request.node_uuid.ToString()},
+              {"name", request.node.name},
+              {"rpc_address", request.node.rpc_address},
+              {"rack", request.node.rack},
+              {"version", request.node.version}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+absl::StatusOr<JoinRequest> DecodeJoinRequest(std::string_view text) {
+  CAIRN_ASSIGN_OR_RETURN(const Json json, ParseObject(text));
+  JoinRequest request;
+  CAIRN_ASSIGN_OR_RETURN(request.node_uuid, Id(json, "node_uuid"));
+  CAIRN_ASSIGN_OR_RETURN(request.node.name, Text(json, "name"));
+  CAIRN_ASSIGN_OR_RETURN(request.node.rpc_address, Text(json, "rpc_address"));
+  CAIRN_ASSIGN_OR_RETURN(request.node.rack, Text(json, "rack"));
+  CAIRN_ASSIGN_OR_RETURN(request.node.version, Text(json, "version"));
+  return request;
+}
+
+std::string Encode(const JoinResponse& response) {
+  return Json{{"cluster_id", response.cluster_id.ToString()}, {"node", response.node.value()}}
+      .dump();
+}
+
+absl::StatusOr<JoinResponse> DecodeJoinResponse(std::string_view text) {
+  CAIRN_ASSIGN_OR_RETURN(const Json json, ParseObject(text));
+  JoinResponse response;
+  CAIRN_ASSIGN_OR_RETURN(response.cluster_id, Id(json, "cluster_id"));
+  CAIRN_ASSIGN_OR_RETURN(const int64_t node, Number(json, "node"));
+  if (node < 1 || node > INT32_MAX) return Wrong("\"node\" is no node id");
+  response.node = NodeId(static_cast<int32_t>(node));
+  return response;
+}
+
+std::string Encode(const CommandResponse& response) {
+  return Json{{"node", response.result.node.value()},
+              {"topic", response.result.topic.value()},
+              {"producer_ids", response.result.producer_ids},
+              {"applied", response.applied.value()}}
+      .dump();
+}
+
+absl::StatusOr<CommandResponse> DecodeCommandResponse(std::string_view text) {
+  CAIRN_ASSIGN_OR_RETURN(const Json json, ParseObject(text));
+  CommandResponse response;
+  CAIRN_ASSIGN_OR_RETURN(const int64_t node, Number(json, "node"));
+  CAIRN_ASSIGN_OR_RETURN(const int64_t topic, Number(json, "topic"));
+  CAIRN_ASSIGN_OR_RETURN(response.result.producer_ids, Number(json, "producer_ids"));
+  CAIRN_ASSIGN_OR_RETURN(const int64_t applied, Number(json, "applied"));
+  response.result.node = NodeId(static_cast<int32_t>(node));
+  response.result.topic = TopicNumber(static_cast<uint64_t>(topic));
+  response.applied = Offset(static_cast<uint64_t>(applied));
+  return response;
+}
+
+std::string Encode(const std::vector<LedGroup>& groups) {
+  std::string bytes(groups.size() * kLedGroupBytes, '\0');
+  char* to = bytes.data();
+  for (const LedGroup& led : groups) {
+    base::StoreLittleEndian<uint64_t>(to, led.group.value());
+    base::StoreLittleEndian<int32_t>(to + kGroupBytes, led.term.value());
+    to += kLedGroupBytes;
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::vector<LedGroup>> DecodeLedGroups(std::string_view bytes) {
+  if (bytes.size() % kLedGroupBytes != 0) return Wrong("groups of a wrong size");
+  std::vector<LedGroup> groups;
+  for (; !bytes.empty(); bytes.remove_prefix(kLedGroupBytes)) {
+    groups.push_back({GroupId(base::LoadLittleEndian<uint64_t>(bytes.data())),
+                      Term(base::LoadLittleEndian<int32_t>(bytes.data() + kGroupBytes))});
+  }
+  return groups;
+}
+
+std::string Encode(const TransferRequest& request) {
+  std::string bytes(kGroupBytes + sizeof(int32_t), '\0');
+  base::StoreLittleEndian<uint64_t>(bytes.data(), request.group.value());
+  base::StoreLittleEndian<int32_t>(bytes.data() + kGroupBytes, request.to.value());
+  return bytes;
+}
+
+absl::StatusOr<TransferRequest> DecodeTransferRequest(std::string_view bytes) {
+  if (bytes.size() != kGroupBytes + sizeof(int32_t)) return Wrong("a transfer of a wrong size");
+  return TransferRequest{GroupId(base::LoadLittleEndian<uint64_t>(bytes.data())),
+                         NodeId(base::LoadLittleEndian<int32_t>(bytes.data() + kGroupBytes))};
+}
+
+std::string Encode(const DamageReport& report) {
+  Json json = Json::array();
+  for (const auto& [group, text] : report) {
+    if (json.size() == kMaxGroupsPerDamageReport) break;
+    json.push_back({{"group", group.value()}, {"text", text.substr(0, kMaxDamageTextBytes)}});
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+absl::StatusOr<DamageReport> DecodeDamageReport(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array() || json.size() > kMaxGroupsPerDamageReport) {
+    return Wrong("not an array of damaged logs");
+  }
+  DamageReport report;
+  for (const Json& one : json) {
+    if (!one.is_object()) return Wrong("a damaged log that is no object");
+    CAIRN_ASSIGN_OR_RETURN(const int64_t group, Number(one, "group"));
+    CAIRN_ASSIGN_OR_RETURN(std::string words, Text(one, "text"));
+    if (group < 0 || words.size() > 3 * kMaxDamageTextBytes) return Wrong("no damaged log");
+    report[GroupId(static_cast<uint64_t>(group))] = std::move(words);
+  }
+  return report;
+}
+
+std::string EncodeGroup(GroupId group) {
+  std::string bytes(kGroupBytes, '\0');
+  base::StoreLittleEndian<uint64_t>(bytes.data(), group.value());
+  return bytes;
+}
+
+absl::StatusOr<GroupId> DecodeGroup(std::string_view bytes) {
+  if (bytes.size() != kGroupBytes) return Wrong("a group of a wrong size");
+  return GroupId(base::LoadLittleEndian<uint64_t>(bytes.data()));
+}
+
+}  // namespace cairn::cluster

@@ -1,0 +1,90 @@
+// What nodes ask of each other beside Raft: the methods of PeerTransport's calls and their
+// payloads. Control calls are JSON; produce requests have a codec of their own (produce_codec.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/types.h"
+#include "base/uuid.h"
+#include "cluster/command.h"
+#include "consensus/configuration.h"
+
+namespace cairn::cluster {
+
+enum class PeerMethod : uint16_t {
+  // A data directory without a number asks any member to be let in.
+  kJoin = 1,
+  // A command for the controller; whoever is asked passes it on.
+  kCommand = 2,
+  // ForwardedProduce, to the leader of the group.
+  kProduce = 3,
+  // "I lead these groups": no answer is expected.
+  kLeads = 4,
+  // "Am I still a member of this group?": answered by its leader alone.
+  kMembers = 5,
+  // What the sender knows of the groups it leads (group_report.h), to the controller.
+  kReport = 6,
+  // How the cluster is (cluster_report.h): answered by the controller alone.
+  kExplain = 7,
+  // TransferRequest, to the leader of the group: answered when the other one leads.
+  kTransfer = 8,
+  // EntriesRequest: committed entries of a group, from any replica that has them.
+  kEntries = 9,
+  // "My logs of these groups are damaged" (DamageReport); to all, while there are some.
+  kDamage = 10,
+};
+
+struct JoinRequest {
+  base::Uuid node_uuid;
+  NodeDescription node;
+};
+struct JoinResponse {
+  base::Uuid cluster_id;
+  NodeId node;
+};
+std::string Encode(const JoinRequest& request);
+absl::StatusOr<JoinRequest> DecodeJoinRequest(std::string_view text);
+std::string Encode(const JoinResponse& response);
+absl::StatusOr<JoinResponse> DecodeJoinResponse(std::string_view text);
+
+// The answer to a command: what Apply gave, and the offset behind the command in group 0.
+struct CommandResponse {
+  CommandResult result;
+  Offset applied;
+};
+std::string Encode(const CommandResponse& response);
+absl::StatusOr<CommandResponse> DecodeCommandResponse(std::string_view text);
+
+// Little-endian: group (8) and term (4) of each.
+struct LedGroup {
+  GroupId group;
+  Term term;
+};
+std::string Encode(const std::vector<LedGroup>& groups);
+absl::StatusOr<std::vector<LedGroup>> DecodeLedGroups(std::string_view bytes);
+
+// Little-endian: group (8), node (4).
+struct TransferRequest {
+  GroupId group;
+  NodeId to;
+};
+std::string Encode(const TransferRequest& request);
+absl::StatusOr<TransferRequest> DecodeTransferRequest(std::string_view bytes);
+
+// Which logs of a node are damaged, and what is done about it, in words. JSON.
+using DamageReport = std::map<GroupId, std::string>;
+inline constexpr size_t kMaxGroupsPerDamageReport = 100;  // more are told when these are repaired
+inline constexpr size_t kMaxDamageTextBytes = 1000;       // what is longer is cut
+std::string Encode(const DamageReport& report);
+absl::StatusOr<DamageReport> DecodeDamageReport(std::string_view text);
+
+// kMembers: the group (8), and back Configuration::Encode.
+std::string EncodeGroup(GroupId group);
+absl::StatusOr<GroupId> DecodeGroup(std::string_view bytes);
+
+}  // namespace cairn::cluster

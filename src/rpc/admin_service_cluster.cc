@@ -1,0 +1,108 @@
+// The half of AdminService that is about the cluster.
+#include <utility>
+
+#include "base/error_info.h"
+#include "base/strings.h"
+#include "rpc/admin_service.h"
+#include "rpc/cluster_codec.h"
+#include "rpc/unary_call.h"
+
+namespace cairn::rpc {
+namespace {
+
+// Answers with how a command went.
+auto AnswerWithOutcome(UnaryCall* reactor) {
+  return [reactor](const absl::StatusOr<cluster::CommandResult>& result) {
+    reactor->End(result.status());
+  };
+}
+
+cluster::SetNodeState StateOf(int32_t node, cluster::NodeState state) {
+  cluster::SetNodeState command;
+  command.node = NodeId(node);
+  command.state = state;
+  return command;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerContext* call,
+                                                        const v1::DescribeClusterRequest* request,
+                                                        v1::DescribeClusterResponse* response) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DescribeCluster");
+  if (!request->topic().empty()) {
+    if (auto known = context_.broker.DescribeTopic(request->topic()); !known.ok()) {
+      reactor->End(known.status());
+      return reactor;
+    }
+  }
+  context_.node.Report([reactor, request, response,
+                        &node = context_.node](absl::StatusOr<cluster::ClusterReport> report) {
+    if (report.ok()) {
+      WriteCluster(node.metadata()->metadata, *report, request->topic(), *response);
+    }
+    reactor->End(report.status());
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ExplainCluster(grpc::CallbackServerContext* call,
+                                                       const v1::ExplainClusterRequest* /*request*/,
+                                                       v1::ExplainClusterResponse* response) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ExplainCluster");
+  context_.node.Report([reactor, response](absl::StatusOr<cluster::ClusterReport> report) {
+    if (report.ok()) {
+      for (cluster::Wait& wait : report->waits) {
+        v1::Wait& row = *response->add_waits();
+        row.set_about(std::move(wait.about));
+        row.set_why(std::move(wait.why));
+      }
+    }
+    reactor->End(report.status());
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::TransferLeadership(
+    grpc::CallbackServerContext* call, const v1::TransferLeadershipRequest* request,
+    v1::TransferLeadershipResponse* response) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/TransferLeadership");
+  reactor->report().SetPartition(request->topic(), request->partition());
+  context_.node.TransferLeadership(request->topic(), PartitionId(request->partition()),
+                                   NodeId(request->node()),
+                                   [reactor, response](absl::StatusOr<NodeId> leader) {
+                                     if (leader.ok()) response->set_leader(leader->value());
+                                     reactor->End(leader.status());
+                                   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::DrainNode(grpc::CallbackServerContext* call,
+                                                  const v1::DrainNodeRequest* request,
+                                                  v1::DrainNodeResponse* /*response*/) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DrainNode");
+  context_.node.RunCommand(StateOf(request->node(), cluster::NodeState::kDraining),
+                           AnswerWithOutcome(reactor));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ResumeNode(grpc::CallbackServerContext* call,
+                                                   const v1::ResumeNodeRequest* request,
+                                                   v1::ResumeNodeResponse* /*response*/) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ResumeNode");
+  context_.node.RunCommand(StateOf(request->node(), cluster::NodeState::kActive),
+                           AnswerWithOutcome(reactor));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* call,
+                                                   const v1::RemoveNodeRequest* request,
+                                                   v1::RemoveNodeResponse* /*response*/) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/RemoveNode");
+  cluster::RemoveNode command;
+  command.node = NodeId(request->node());
+  context_.node.RunCommand(std::move(command), AnswerWithOutcome(reactor));
+  return reactor;
+}
+
+}  // namespace cairn::rpc

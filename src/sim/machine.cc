@@ -1,0 +1,313 @@
+#include "sim/machine.h"
+
+#include <utility>
+
+#include "cluster/group_id.h"
+#include "env/files.h"
+#include "log/store_header.h"
+
+namespace cairn::sim {
+namespace {
+
+constexpr int64_t kUsualDiskNs = 400'000;  // a good disk: up to 0.4 ms for a write with its sync
+constexpr uint64_t kRoomyDisk = uint64_t{1} << 40;
+constexpr char kPeerByte = 1;
+
+}  // namespace
+
+// The machine's view of time: everybody's monotonic clock, and a wall clock of its own.
+class Machine::MachineClock final : public env::Clock {
+ public:
+  explicit MachineClock(Machine& machine) : machine_(machine) {}
+  int64_t WallMs() const override {
+    return machine_.world_.clock.WallMs() + machine_.wall_offset_ms_;
+  }
+  int64_t MonotonicNs() const override { return machine_.world_.clock.MonotonicNs(); }
+
+ private:
+  Machine& machine_;
+};
+
+// The stable store as one run of the node sees it: nothing reaches it once the power is gone.
+class Machine::BootStore final : public env::KeyValueStore {
+ public:
+  explicit BootStore(Machine& machine) : machine_(machine), store_(*machine.store_) {}
+
+  absl::Status Apply(std::span<const Change> changes) override {
+    if (machine_.doomed_) return absl::InternalError("the power is gone");
+    return store_.Apply(changes);
+  }
+  absl::Status ForEach(
+      std::string_view prefix,
+      absl::FunctionRef<void(std::string_view, std::string_view)> visit) const override {
+    return store_.ForEach(prefix, visit);
+  }
+
+ private:
+  Machine& machine_;
+  env::SimKeyValueStore& store_;
+};
+
+Machine::Running::Running(World& world, Machine& machine, uint64_t seed)
+    : random(seed),
+      loops{MachineExecutor(world.fabric), MachineExecutor(world.fabric)},
+      disks{MachineExecutor(world.fabric, [&machine] { return machine.DiskLatency(); }),
+            MachineExecutor(world.fabric, [&machine] { return machine.DiskLatency(); })},
+      reader(world.fabric, [&machine] { return machine.DiskLatency(); }),
+      io(world.fabric),
+      network(world.network.AddHost(machine.name(), io)),
+      dialer(std::make_unique<consensus::PlainDialer>(*network)) {}
+
+Machine::Machine(World& world, Options options, uint64_t seed)
+    : world_(world),
+      options_(std::move(options)),
+      dice_(seed),
+      clock_(std::make_unique<MachineClock>(*this)),
+      fs_(std::make_unique<env::SimFileSystem>(dice_.Next())),
+      store_(std::make_unique<env::SimKeyValueStore>()),
+      disk_latency_ns_(kUsualDiskNs) {}
+
+Machine::~Machine() {
+  if (boot_ == nullptr) return;
+  doomed_ = true;
+  image_ = std::make_unique<env::SimFileSystem>(0);
+  store_image_ = std::make_unique<env::SimKeyValueStore>();
+  boot_->ForEachExecutor([](MachineExecutor& one) { one.PowerOff(); });
+  Bury();
+}
+
+int64_t Machine::DiskLatency() {
+  return disk_latency_ns_ / 8 +
+         static_cast<int64_t>(dice_.Below(static_cast<uint64_t>(disk_latency_ns_)));
+}
+
+void Machine::Boot() {
+  if (boot_ != nullptr) return;
+  ++boot_number_;
+  world_.Note(base::StrCat(name(), " boots"));
+  InstallFaults();
+  boot_ = std::make_unique<Running>(world_, *this, dice_.Next());
+  // A node that cannot open its disk stops, and its Stop waits for threads: not here.
+  SetFreeBytes(UINT64_MAX);
+  SetStableStoreFails(false);
+  cluster::Node::Dependencies dependencies;
+  dependencies.fs = fs_.get();
+  dependencies.clock = clock_.get();
+  dependencies.random = &boot_->random;
+  for (size_t i = 0; i < boot_->loops.size(); ++i) {
+    dependencies.shards.push_back(
+        {.loop = &boot_->loops[i], .disk = &boot_->disks[i], .reader = &boot_->reader});
+  }
+  dependencies.network = &boot_->io;
+  dependencies.dialer = boot_->dialer.get();
+  dependencies.open_store = [this](const std::string&) {
+    return absl::StatusOr<std::unique_ptr<env::KeyValueStore>>(std::make_unique<BootStore>(*this));
+  };
+  dependencies.events = [this](cluster::EventLevel level, const std::string& event,
+                               const cluster::EventFields& fields) {
+    if (level == cluster::EventLevel::kInfo && event == "peer up") return;
+    if (event == "damaged log repaired") ++repairs_;
+    std::string text = base::StrCat(name(), ": ", event);
+    for (const auto& [key, value] : fields) text += base::StrCat(" ", key, "=", value);
+    world_.Note(text);
+  };
+  cluster::NodeOptions node;
+  node.broker = options_.broker;
+  node.broker.on_recovery = [this](const std::string& topic, PartitionId partition,
+                                   const log::RecoveryReport& report) {
+    const std::string log = base::StrCat(name(), ": ", topic, "/", partition.value(), ": ");
+    for (const log::Damage& damage : report.damages) world_.Note(log + log::Describe(damage));
+    for (const std::string& note : report.notes) world_.Note(log + note);
+  };
+  node.timeouts = options_.timeouts;
+  node.description = {.name = name(), .rpc_address = address(), .rack = "", .version = "sim"};
+  if (!options_.founds || founded_) node.join_addresses = options_.others;
+  opening_ = true;
+  auto opened = cluster::Node::Open(std::move(dependencies), std::move(node));
+  opening_ = false;
+  if (!opened.ok()) {
+    world_.Find(base::StrCat(name(), " cannot start: ", opened.status().ToString()));
+    return;
+  }
+  boot_->node = *std::move(opened);
+  if (doomed_) return Bury();
+  founded_ = true;
+  auto listener = boot_->network->Listen(address());
+  CAIRN_CHECK(listener.ok(), "a machine that starts has its port to itself");
+  boot_->listener = *std::move(listener);
+  AcceptNext();
+}
+
+void Machine::AcceptNext() {
+  boot_->listener->Accept([this](absl::StatusOr<std::unique_ptr<env::Connection>> accepted) {
+    if (!accepted.ok()) return;
+    auto connection = std::make_shared<std::unique_ptr<env::Connection>>(*std::move(accepted));
+    auto first = std::make_shared<std::string>(1, '\0');
+    (*connection)->Read(*first, [this, connection, first](absl::StatusOr<size_t> size) {
+      if (!size.ok() || *size != 1 || first->front() != kPeerByte) return;
+      node().Accept(std::move(*connection), *first);
+    });
+    AcceptNext();
+  });
+}
+
+void Machine::InstallFaults() {
+  fs_->SetMutationHook([this](const env::SimCall&) {
+    if (crash_at_ == 0 || doomed_ || calm_ || --crash_at_ > 0) return;
+    TakeImage();
+    if (!opening_) world_.fabric.Post([this] { Bury(); });
+  });
+  fs_->SetFaultInjector([this](const env::SimCall& call) {
+    if (io_error_permille_ == 0 || calm_ || opening_ || doomed_ || !IsMutation(call.op)) {
+      return env::SimFault::kNone;
+    }
+    if (dice_.Below(1000) >= io_error_permille_) return env::SimFault::kNone;
+    return dice_.Below(2) == 0 ? env::SimFault::kIoError : env::SimFault::kShortWrite;
+  });
+}
+
+// The moment of the power cut. What the program does until its task ends reaches nobody.
+void Machine::TakeImage() {
+  doomed_ = true;
+  crash_at_ = 0;
+  const uint64_t kind = dice_.Below(8);
+  const env::CrashChoice choice = kind == 0   ? env::CrashChoice::DropAll()
+                                  : kind == 1 ? env::CrashChoice::KeepAll()
+                                  : kind == 2 ? env::CrashChoice::KeepLast()
+                                              : env::CrashChoice::Random(dice_.Next());
+  image_ = fs_->CrashImage(choice);
+  store_image_ = std::make_unique<env::SimKeyValueStore>();
+  std::vector<env::KeyValueStore::Change> pairs;
+  store_
+      ->ForEach("",
+                [&](std::string_view key, std::string_view value) {
+                  pairs.push_back({std::string(key), std::string(value)});
+                })
+      .IgnoreError();
+  store_image_->Apply(pairs).IgnoreError();
+  boot_->ForEachExecutor([](MachineExecutor& one) { one.PowerOff(); });
+  silent_ = dice_.Below(2) == 0;
+}
+
+void Machine::Bury() {
+  if (boot_ == nullptr || !doomed_) return;
+  world_.Note(base::StrCat(name(), " is dead"));
+  world_.network.Kill(name(),
+                      silent_ ? env::SimNetwork::Death::kSilent : env::SimNetwork::Death::kReset);
+  boot_->ForEachExecutor([](MachineExecutor& one) { one.Clear(); });
+  boot_->held.clear();
+  boot_->listener.reset();
+  boot_->node.reset();
+  boot_.reset();
+  fs_ = std::move(image_);
+  store_ = std::move(store_image_);
+  doomed_ = false;
+  paused_ = false;
+}
+
+void Machine::Crash(bool silent) {
+  if (!up()) return;
+  TakeImage();
+  silent_ = silent;
+  Bury();
+}
+
+void Machine::CrashAt(uint64_t mutations) { crash_at_ = mutations; }
+
+void Machine::Wipe() {
+  Crash(false);
+  Bury();
+  world_.Note(base::StrCat(name(), " is wiped"));
+  crash_at_ = 0;
+  rotten_ = false;
+  flipped_.clear();
+  fs_ = std::make_unique<env::SimFileSystem>(dice_.Next());
+  store_ = std::make_unique<env::SimKeyValueStore>();
+}
+
+void Machine::Pause() {
+  if (!works()) return;
+  paused_ = true;
+  world_.network.Pause(name());
+  boot_->ForEachExecutor([](MachineExecutor& one) { one.Pause(); });
+}
+
+void Machine::Resume() {
+  if (!paused_) return;
+  paused_ = false;
+  if (boot_ == nullptr) return;
+  world_.network.Resume(name());
+  boot_->ForEachExecutor([](MachineExecutor& one) { one.Resume(); });
+}
+
+void Machine::SetIoErrors(uint64_t permille) { io_error_permille_ = permille; }
+
+void Machine::SetFreeBytes(uint64_t bytes) {
+  fs_->SetFreeBytes(bytes == UINT64_MAX ? kRoomyDisk : bytes);
+}
+
+void Machine::SetStableStoreFails(bool fails) {
+  store_->SetFailure(fails ? absl::InternalError("simulated: EIO in the stable store")
+                           : absl::OkStatus());
+}
+
+bool Machine::Rot(GroupId& group) {
+  if (!works()) return false;
+  for (const auto& hosted : node().host().All()) {
+    if (hosted->replica == nullptr) continue;
+    const auto log = hosted->replica->log();
+    if (log->segment_count() < 2) continue;
+    auto names = fs_->List(log->options().directory);
+    if (!names.ok()) continue;
+    // The first store file: closed, and long committed.
+    std::string first;
+    for (const auto& entry : *names) {
+      if (entry.name.ends_with(".store") && (first.empty() || entry.name < first)) {
+        first = entry.name;
+      }
+    }
+    if (first.empty()) continue;
+    const std::string path = env::JoinPath(log->options().directory, first);
+    const auto info = fs_->Stat(path);
+    if (!info.ok() || info->size_bytes < 2000) continue;
+    // Of an entry: the header block has two copies of what it says, and room to spare.
+    const uint64_t byte =
+        log::kStoreHeaderBytes + dice_.Below(info->size_bytes - log::kStoreHeaderBytes);
+    if (!fs_->FlipBit(path, byte * 8 + dice_.Below(8)).ok()) continue;
+    flipped_.push_back({path, byte, ByteOf(path, byte).value_or('\0')});
+    group = hosted->spec.group;
+    rotten_ = true;
+    ++flips_;
+    world_.Note(base::StrCat(name(), " rots: ", path, " at byte ", byte));
+    return true;
+  }
+  return false;
+}
+
+std::optional<char> Machine::ByteOf(const std::string& path, uint64_t byte) {
+  const Calm calm(*this);
+  const auto file = fs_->Open(path, env::OpenMode::kReadOnly);
+  char found = '\0';
+  if (!file.ok()) return std::nullopt;
+  const auto got = (*file)->ReadAt(byte, {&found, 1});
+  if (!got.ok() || *got == 0) return std::nullopt;
+  return found;
+}
+
+bool Machine::RotRemains() {
+  std::erase_if(flipped_, [this](const FlippedBit& bit) {
+    return ByteOf(bit.path, bit.byte) != std::optional<char>(bit.rotten);
+  });
+  return !flipped_.empty();
+}
+
+uint64_t Machine::Hold(std::shared_ptr<broker::Partition> partition) {
+  boot_->held.emplace(next_hold_, std::move(partition));
+  return next_hold_++;
+}
+
+void Machine::Release(uint64_t hold) {
+  if (boot_ != nullptr) boot_->held.erase(hold);
+}
+
+}  // namespace cairn::sim
