@@ -84,6 +84,8 @@ struct PartitionStateInfo {
 struct ClusterInfo {
   std::string id = {};
   int32_t controller = 0;  // the node that decides
+  // Who decides with it: while a majority of the voters runs, the cluster can be changed.
+  std::vector<PartitionMember> controller_members = {};
   std::vector<NodeInfo> nodes = {};
   std::vector<PartitionStateInfo> partitions = {};
 };

@@ -54,24 +54,32 @@ absl::StatusOr<int32_t> FindNode(Admin& admin, const std::string& text) {
       base::StrCat("the cluster has no node '", text, "'; there are: ", names));
 }
 
-Json ToJson(const PartitionStateInfo& partition) {
-  Json members = Json::array();
-  for (const PartitionMember& member : partition.members) {
+Json ToJson(const std::vector<PartitionMember>& members) {
+  Json rows = Json::array();
+  for (const PartitionMember& member : members) {
     Json row = {{"node", member.node},
                 {"role", member.votes ? "voter" : "standby"},
                 {"reachable", member.reachable}};
     if (member.damaged) row["damaged"] = true;
     if (member.lag_entries) row["lag_batches"] = *member.lag_entries;
-    members.push_back(std::move(row));
+    rows.push_back(std::move(row));
   }
-  return {{"topic", partition.topic},      {"partition", partition.partition},
-          {"leader", partition.leader},    {"replicas", partition.replicas},
-          {"members", std::move(members)}, {"under_replicated", partition.under_replicated}};
+  return rows;
+}
+
+Json ToJson(const PartitionStateInfo& partition) {
+  return {{"topic", partition.topic},
+          {"partition", partition.partition},
+          {"leader", partition.leader},
+          {"replicas", partition.replicas},
+          {"members", ToJson(partition.members)},
+          {"under_replicated", partition.under_replicated}};
 }
 
 Json ToJson(const ClusterInfo& cluster) {
   Json json = {{"cluster_id", cluster.id},
                {"controller", cluster.controller},
+               {"controller_members", ToJson(cluster.controller_members)},
                {"nodes", Json::array()},
                {"partitions", Json::array()}};
   for (const NodeInfo& node : cluster.nodes) {
@@ -90,11 +98,20 @@ Json ToJson(const ClusterInfo& cluster) {
   return json;
 }
 
-void PrintText(const NodeInfo& node, int32_t controller) {
+// What the node is to the group that decides.
+std::string_view ControllerRole(const ClusterInfo& cluster, int32_t node) {
+  if (node == cluster.controller) return ", controller";
+  for (const PartitionMember& member : cluster.controller_members) {
+    if (member.node == node) return member.votes ? ", votes for the controller" : "";
+  }
+  return "";
+}
+
+void PrintText(const ClusterInfo& cluster, const NodeInfo& node) {
   std::cout << "  node " << node.id << "  " << node.name << "  " << node.address << "  "
             << ToText(node.state);
   if (!node.reachable) std::cout << ", does not answer";
-  if (node.id == controller) std::cout << ", controller";
+  std::cout << ControllerRole(cluster, node.id);
   if (!node.rack.empty()) std::cout << "  rack " << node.rack;
   std::cout << '\n';
 }
@@ -129,7 +146,7 @@ void PrintText(const ClusterInfo& cluster) {
     if (partition.under_replicated) ++short_of_copies;
   }
   std::cout << "cluster " << cluster.id << "\n";
-  for (const NodeInfo& node : cluster.nodes) PrintText(node, cluster.controller);
+  for (const NodeInfo& node : cluster.nodes) PrintText(cluster, node);
   std::cout << WithCommas(cluster.partitions.size())
             << (cluster.partitions.size() == 1 ? " partition" : " partitions");
   if (short_of_copies > 0) std::cout << ", " << WithCommas(short_of_copies) << " under-replicated";

@@ -219,6 +219,16 @@ NodeState FromProto(v1::NodeState state) {
   }
 }
 
+PartitionMember FromProto(const v1::PartitionMember& from) {
+  PartitionMember to;
+  to.node = from.node();
+  to.votes = from.role() == v1::MEMBER_ROLE_VOTER;
+  to.reachable = from.reachable();
+  to.damaged = from.damaged();
+  if (from.has_lag_entries()) to.lag_entries = from.lag_entries();
+  return to;
+}
+
 PartitionStateInfo FromProto(const v1::PartitionState& from) {
   PartitionStateInfo to{.topic = from.topic(),
                         .partition = from.partition(),
@@ -226,14 +236,7 @@ PartitionStateInfo FromProto(const v1::PartitionState& from) {
                         .replicas = {from.replicas().begin(), from.replicas().end()},
                         .members = {},
                         .under_replicated = from.under_replicated()};
-  for (const v1::PartitionMember& member : from.members()) {
-    PartitionMember& row = to.members.emplace_back();
-    row.node = member.node();
-    row.votes = member.role() == v1::MEMBER_ROLE_VOTER;
-    row.reachable = member.reachable();
-    row.damaged = member.damaged();
-    if (member.has_lag_entries()) row.lag_entries = member.lag_entries();
-  }
+  for (const v1::PartitionMember& member : from.members()) to.members.push_back(FromProto(member));
   return to;
 }
 
@@ -247,6 +250,9 @@ absl::StatusOr<ClusterInfo> Admin::DescribeCluster(const std::string& topic) {
   ClusterInfo cluster;
   cluster.id = response.cluster_id();
   cluster.controller = response.controller();
+  for (const v1::PartitionMember& member : response.controller_members()) {
+    cluster.controller_members.push_back(FromProto(member));
+  }
   for (const v1::Node& node : response.nodes()) {
     cluster.nodes.push_back({.id = node.id(),
                              .name = node.name(),

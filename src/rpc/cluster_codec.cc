@@ -101,6 +101,12 @@ void WriteCluster(const cluster::Metadata& metadata, const cluster::ClusterRepor
                   const std::string& topic, v1::DescribeClusterResponse& to) {
   to.set_cluster_id(metadata.cluster_id.ToString());
   to.set_controller(report.controller.value());
+  const auto controller = report.groups.find(cluster::kControllerGroup);
+  if (controller != report.groups.end()) {
+    for (const consensus::Member& member : controller->second.configuration.members()) {
+      WriteMember(controller->second, member, *to.add_controller_members());
+    }
+  }
   for (const auto& [id, node] : metadata.nodes) {
     if (!node.is_member()) continue;
     v1::Node& row = *to.add_nodes();
