@@ -2,6 +2,9 @@
 # binary), `seconds` (of one measurement) and `runs`.
 # shellcheck shell=bash
 
+# After thousands of partitions were made, the disk is busy with them for some seconds.
+settle_seconds=10
+
 # number KEY...: the number at that path of the JSON object on stdin; KEYs are matched one after the other.
 number() {
   local text

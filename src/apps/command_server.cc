@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/command.h"
+#include "base/status_macros.h"
 #include "server/run_server.h"
 #include "server/server_config.h"
 
@@ -20,21 +21,27 @@ struct Flags {
   std::vector<std::pair<std::string, std::string>> values;  // in the order of the command line
 };
 
-int Run(const Flags& flags, const Chosen& chosen) {
+absl::StatusOr<server::ServerConfig> Load(const Flags& flags) {
   server::ConfigSources sources;
   sources.environment = [](const char* name) -> const char* { return std::getenv(name); };
   sources.flags = flags.values;
   if (!flags.config_file.empty()) sources.config_file = flags.config_file;
-  absl::StatusOr<server::ServerConfig> config = server::LoadConfig(sources);
+  CAIRN_ASSIGN_OR_RETURN(server::ServerConfig config, server::LoadConfig(sources));
+  CAIRN_RETURN_IF_ERROR(server::ValidateConfig(config));
+  return config;
+}
+
+int Run(const Flags& flags, const Chosen& chosen) {
+  const absl::StatusOr<server::ServerConfig> config = Load(flags);
   if (!config.ok()) return Fail(chosen, config.status());
-  if (const absl::Status valid = server::ValidateConfig(*config); !valid.ok()) {
-    return Fail(chosen, valid);
-  }
-  return server::RunServer(*config, [](const std::string& address) {
-    // For scripts: with --rpc-port 0 nobody else knows the port.
-    std::printf("listening on %s\n", address.c_str());
-    std::fflush(stdout);
-  });
+  return server::RunServer(
+      *config,
+      [](const std::string& address) {
+        // For scripts: with --rpc-port 0 nobody else knows the port.
+        std::printf("listening on %s\n", address.c_str());
+        std::fflush(stdout);
+      },
+      [&flags] { return Load(flags); });
 }
 
 }  // namespace
@@ -73,7 +80,8 @@ void AddServerCommand(CLI::App& app, Chosen& chosen) {
   command->footer(
       "Prints \"listening on HOST:PORT\" to stdout once it serves. SIGTERM and SIGINT stop it: it "
       "finishes what "
-      "it accepted,\nsyncs, and exits with 0.");
+      "it accepted,\nsyncs, and exits with 0. SIGHUP re-reads certificates, policy and the log "
+      "level.");
   OnChosen(*command, chosen, kText, [flags, &chosen] { return Run(*flags, chosen); });
 }
 

@@ -161,9 +161,11 @@ absl::Status Admin::DeleteTopic(const std::string& name) {
   return Call(client_->impl(), &Stub::DeleteTopic, request).status();
 }
 
-absl::StatusOr<client::ProducerIdentity> client::AllocateProducerId(const Client::Impl& client) {
-  CAIRN_ASSIGN_OR_RETURN(const auto response,
-                         Call(client, &Stub::AllocateProducerId, v1::AllocateProducerIdRequest()));
+absl::StatusOr<client::ProducerIdentity> client::AllocateProducerId(const Client::Impl& client,
+                                                                    const std::string& topic) {
+  v1::AllocateProducerIdRequest request;
+  request.set_topic(topic);
+  CAIRN_ASSIGN_OR_RETURN(const auto response, Call(client, &Stub::AllocateProducerId, request));
   return ProducerIdentity{.id = response.producer_id(), .epoch = response.epoch()};
 }
 

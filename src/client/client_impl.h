@@ -49,7 +49,8 @@ struct ProducerIdentity {
 };
 
 // A producer id that no other producer has. Blocking; errors as in Admin.
-absl::StatusOr<ProducerIdentity> AllocateProducerId(const Client::Impl& client);
+absl::StatusOr<ProducerIdentity> AllocateProducerId(const Client::Impl& client,
+                                                    const std::string& topic);
 
 // What the log of a partition holds, as its leader says: any other node may be behind it. When
 // nobody is known to lead, as a replica says. Blocking; errors as in Admin.

@@ -214,7 +214,7 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::Create(std::shared_ptr<Clien
   }
   std::optional<client::ProducerIdentity> identity;
   if (options.idempotent) {
-    CAIRN_ASSIGN_OR_RETURN(identity, client::AllocateProducerId(client->impl()));
+    CAIRN_ASSIGN_OR_RETURN(identity, client::AllocateProducerId(client->impl(), options.topic));
   }
   constexpr int64_t kDefaultMaxRecordBytes = 1 << 20;
   const auto max_batch_bytes =

@@ -51,6 +51,7 @@ grpc::ServerUnaryReactor* AdminService::CreateTopic(grpc::CallbackServerContext*
                                                     v1::CreateTopicResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/CreateTopic");
   reactor->report().SetPartition(request->name(), 0);
+  if (!reactor->MayUse(security::Action::kCreate, request->name())) return reactor;
   context_.broker.CreateTopic(request->name(), request->partition_count(),
                               request->replication_factor(), ReadTopicSettings(request->settings()),
                               AnswerWithTopic(reactor, response));
@@ -61,7 +62,9 @@ grpc::ServerUnaryReactor* AdminService::ListTopics(grpc::CallbackServerContext* 
                                                    const v1::ListTopicsRequest* /*request*/,
                                                    v1::ListTopicsResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ListTopics");
+  if (!reactor->IsKnown()) return reactor;
   for (const broker::TopicInfo& topic : context_.broker.ListTopics()) {
+    if (!reactor->report().guard().May(security::Action::kDescribe, topic.name)) continue;
     WriteTopic(topic, *response->add_topics());
   }
   reactor->End(absl::OkStatus());
@@ -73,6 +76,7 @@ grpc::ServerUnaryReactor* AdminService::DescribeTopic(grpc::CallbackServerContex
                                                       v1::DescribeTopicResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DescribeTopic");
   reactor->report().SetPartition(request->name(), 0);
+  if (!reactor->MayUse(security::Action::kDescribe, request->name())) return reactor;
   auto topic = context_.broker.DescribeTopic(request->name());
   if (!topic.ok()) {
     reactor->End(topic.status());
@@ -92,6 +96,7 @@ grpc::ServerUnaryReactor* AdminService::AlterTopic(grpc::CallbackServerContext* 
                                                    v1::AlterTopicResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/AlterTopic");
   reactor->report().SetPartition(request->name(), 0);
+  if (!reactor->MayUse(security::Action::kAlter, request->name())) return reactor;
   std::optional<int32_t> replication_factor;
   if (request->has_replication_factor()) replication_factor = request->replication_factor();
   context_.broker.AlterTopic(request->name(), ReadTopicSettings(request->settings()),
@@ -104,15 +109,17 @@ grpc::ServerUnaryReactor* AdminService::DeleteTopic(grpc::CallbackServerContext*
                                                     v1::DeleteTopicResponse* /*response*/) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DeleteTopic");
   reactor->report().SetPartition(request->name(), 0);
+  if (!reactor->MayUse(security::Action::kDelete, request->name())) return reactor;
   context_.broker.DeleteTopic(request->name(),
                               [reactor](absl::Status status) { reactor->End(std::move(status)); });
   return reactor;
 }
 
 grpc::ServerUnaryReactor* AdminService::AllocateProducerId(
-    grpc::CallbackServerContext* call, const v1::AllocateProducerIdRequest* /*request*/,
+    grpc::CallbackServerContext* call, const v1::AllocateProducerIdRequest* request,
     v1::AllocateProducerIdResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/AllocateProducerId");
+  if (!reactor->MayUse(security::Action::kProduce, request->topic())) return reactor;
   context_.broker.AllocateProducerId([reactor, response](const absl::StatusOr<int64_t>& id) {
     if (id.ok()) response->set_producer_id(*id);
     reactor->End(id.status());

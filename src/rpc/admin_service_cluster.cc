@@ -30,6 +30,10 @@ grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerCont
                                                         const v1::DescribeClusterRequest* request,
                                                         v1::DescribeClusterResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DescribeCluster");
+  const bool may = request->topic().empty()
+                       ? reactor->May(security::Action::kDescribe)
+                       : reactor->MayUse(security::Action::kDescribe, request->topic());
+  if (!may) return reactor;
   if (!request->topic().empty()) {
     if (auto known = context_.broker.DescribeTopic(request->topic()); !known.ok()) {
       reactor->End(known.status());
@@ -50,6 +54,7 @@ grpc::ServerUnaryReactor* AdminService::ExplainCluster(grpc::CallbackServerConte
                                                        const v1::ExplainClusterRequest* /*request*/,
                                                        v1::ExplainClusterResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ExplainCluster");
+  if (!reactor->May(security::Action::kDescribe)) return reactor;
   context_.node.Report([reactor, response](absl::StatusOr<cluster::ClusterReport> report) {
     if (report.ok()) {
       for (cluster::Wait& wait : report->waits) {
@@ -68,6 +73,7 @@ grpc::ServerUnaryReactor* AdminService::TransferLeadership(
     v1::TransferLeadershipResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/TransferLeadership");
   reactor->report().SetPartition(request->topic(), request->partition());
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   context_.node.TransferLeadership(request->topic(), PartitionId(request->partition()),
                                    NodeId(request->node()),
                                    [reactor, response](absl::StatusOr<NodeId> leader) {
@@ -81,6 +87,7 @@ grpc::ServerUnaryReactor* AdminService::DrainNode(grpc::CallbackServerContext* c
                                                   const v1::DrainNodeRequest* request,
                                                   v1::DrainNodeResponse* /*response*/) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/DrainNode");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   context_.node.RunCommand(StateOf(request->node(), cluster::NodeState::kDraining),
                            AnswerWithOutcome(reactor));
   return reactor;
@@ -90,6 +97,7 @@ grpc::ServerUnaryReactor* AdminService::ResumeNode(grpc::CallbackServerContext* 
                                                    const v1::ResumeNodeRequest* request,
                                                    v1::ResumeNodeResponse* /*response*/) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ResumeNode");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   context_.node.RunCommand(StateOf(request->node(), cluster::NodeState::kActive),
                            AnswerWithOutcome(reactor));
   return reactor;
@@ -99,6 +107,7 @@ grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* 
                                                    const v1::RemoveNodeRequest* request,
                                                    v1::RemoveNodeResponse* /*response*/) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/RemoveNode");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   cluster::RemoveNode command;
   command.node = NodeId(request->node());
   context_.node.RunCommand(std::move(command), AnswerWithOutcome(reactor));

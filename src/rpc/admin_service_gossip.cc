@@ -42,6 +42,7 @@ grpc::ServerUnaryReactor* AdminService::ListMembers(grpc::CallbackServerContext*
                                                     const v1::ListMembersRequest* /*request*/,
                                                     v1::ListMembersResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ListMembers");
+  if (!reactor->May(security::Action::kDescribe)) return reactor;
   context_.membership.List(
       [reactor, response](absl::StatusOr<std::vector<cluster::GossipMember>> members) {
         if (!members.ok()) return reactor->End(members.status());
@@ -62,6 +63,7 @@ grpc::ServerUnaryReactor* AdminService::ChangeKeys(grpc::CallbackServerContext* 
                                                    const v1::ChangeKeysRequest* request,
                                                    v1::ChangeKeysResponse* response) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/ChangeKeys");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   const auto operation = FromProto(request->operation());
   absl::StatusOr<std::string> key = std::string();
   if (operation.ok() && *operation != gossip::KeyOperation::kList) {
@@ -84,6 +86,7 @@ grpc::ServerUnaryReactor* AdminService::SendEvent(grpc::CallbackServerContext* c
                                                   const v1::SendEventRequest* request,
                                                   v1::SendEventResponse* /*response*/) {
   auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/SendEvent");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
   context_.membership.SendEvent(
       request->name(), request->payload(),
       [reactor](absl::Status status) { reactor->End(std::move(status)); });

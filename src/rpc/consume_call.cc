@@ -27,6 +27,11 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
     auto input = ParseConsumeRequest(request);
     if (!input.ok()) return End(input.status());
     report_.SetPartition(input->topic, input->partition.value());
+    if (absl::Status may =
+            report_.guard().Check(security::Action::kConsume, input->requested_topic);
+        !may.ok()) {
+      return End(std::move(may));
+    }
     auto found = context_.broker.FindPartition(input->topic, input->partition);
     if (!found.ok()) return End(found.status());
     input_ = *std::move(input);

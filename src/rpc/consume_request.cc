@@ -41,6 +41,7 @@ absl::StatusOr<ConsumeInput> ReadConsumeRequest(const logapi::v1::ConsumeRequest
   }
   ConsumeInput input;
   input.topic = TopicName(request.topic());
+  input.requested_topic = request.topic();
   input.partition = PartitionId(request.partition());
   input.start = *start;
   input.offset = Offset(request.offset());

@@ -21,6 +21,7 @@ enum class StartAt { kOffset, kEarliest, kLatest, kTimestamp };
 
 struct ConsumeInput {
   std::string topic;
+  std::string requested_topic;  // as the request has it: "" for the default
   PartitionId partition;
   StartAt start = StartAt::kOffset;
   Offset offset;             // kOffset

@@ -1,5 +1,6 @@
 #include "rpc/consume_stream.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -29,8 +30,8 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void Start(const grpc::ByteBuffer& request) {
     self_ = shared_from_this();
-    context_.streams.Add(self_);
     absl::Status opened = Open(request);
+    context_.streams.Add(self_);
     Advance([&]() CAIRN_REQUIRES(mutex_) {
       need_barrier_ = input_.linearizable;
       if (!opened.ok()) end_status_ = std::move(opened);
@@ -54,6 +55,13 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void Drain() override {
     Advance([this]() CAIRN_REQUIRES(mutex_) { draining_ = true; });
+  }
+
+  // What is on its way to the client was allowed when it was read.
+  void Recheck() override {
+    absl::Status may = report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+    if (may.ok()) return;
+    Advance([&]() CAIRN_REQUIRES(mutex_) { denied_ = std::move(may); });
   }
 
   void OnDone() override {
@@ -91,16 +99,24 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     if (!input.ok()) return input.status();
     input_ = *std::move(input);
     report_.SetPartition(input_.topic, input_.partition.value());
+    if (absl::Status may = Check(); !may.ok()) return may;
     auto partition = context_.broker.FindPartition(input_.topic, input_.partition);
     if (!partition.ok()) return partition.status();
     partition_ = *std::move(partition);
     return absl::OkStatus();
   }
 
+  absl::Status Check() {
+    security_version_ = report_.guard().security_version();
+    return report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+  }
+
   // On a reader thread, one at a time.
   void Fetch() {
     std::deque<grpc::ByteBuffer> built;
-    absl::StatusOr<bool> reached_end = FetchInto(built);
+    absl::StatusOr<bool> reached_end = true;
+    if (report_.guard().security_version() != security_version_) reached_end = Allowed();
+    if (reached_end.ok()) reached_end = FetchInto(built);
     Advance([&]() CAIRN_REQUIRES(mutex_) {
       fetching_ = false;
       for (grpc::ByteBuffer& response : built) ready_.push_back(std::move(response));
@@ -114,6 +130,11 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         }
       }
     });
+  }
+
+  absl::StatusOr<bool> Allowed() {
+    if (absl::Status may = Check(); !may.ok()) return may;
+    return true;
   }
 
   // Builds the next responses. True when there is nothing to read for now.
@@ -215,7 +236,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   Work NextWork() CAIRN_REQUIRES(mutex_) {
     Work work;
-    if (finished_ || broken_ || draining_) {
+    if (finished_ || broken_ || draining_ || !denied_.ok()) {
       if (wait_id_.has_value()) work.cancel_wait = std::exchange(wait_id_, std::nullopt);
       if (!finished_ && !writing_) FinishEarly(work);
       return work;
@@ -251,6 +272,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void FinishEarly(Work& work) CAIRN_REQUIRES(mutex_) {
     if (broken_) return FinishWith(absl::CancelledError("the client went away"), work);
+    if (!denied_.ok()) return FinishWith(denied_, work);
     FinishWith(base::MakeError(absl::StatusCode::kUnavailable, "the broker is shutting down",
                                base::reason::kShuttingDown),
                work);
@@ -267,6 +289,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   CallReport report_;
   std::shared_ptr<ConsumeStream> self_;  // until OnDone: gRPC holds a plain pointer
   ConsumeInput input_;
+  std::atomic<uint64_t> security_version_{0};  // at which the caller was allowed to
   std::shared_ptr<broker::Partition> partition_;
 
   // Of the one fetch, and of the wait that follows it.
@@ -289,6 +312,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool metadata_sent_ CAIRN_GUARDED_BY(mutex_) = false;
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
+  absl::Status denied_ CAIRN_GUARDED_BY(mutex_);  // the caller may no more
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advance_again_ CAIRN_GUARDED_BY(mutex_) = false;

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "rpc/admin_service.h"
@@ -19,16 +20,17 @@
 #include "rpc/log_service.h"
 #include "rpc/reader_pool.h"
 #include "rpc/stream_registry.h"
+#include "rpc/tls_server_credentials.h"
 
 namespace cairn::rpc {
 namespace {
 
 // Both switches are of the process and work only before the first server is built.
-void SwitchOnPlugins() {
+void SwitchOnPlugins(bool reflection) {
   static std::once_flag once;
-  std::call_once(once, [] {
+  std::call_once(once, [reflection] {
     grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    if (reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
 }
 
@@ -54,6 +56,7 @@ class GrpcServer::Impl {
        RpcObserver& observer, GrpcServerOptions options)
       : options_(std::move(options)),
         observer_(observer),
+        security_(MakeSecurity(clock)),
         context_{.broker = node,
                  .node = node,
                  .membership = membership,
@@ -61,20 +64,22 @@ class GrpcServer::Impl {
                  .observer = observer,
                  .readers = readers_,
                  .streams = streams_,
-                 .servers = options_.servers},
+                 .servers = options_.servers,
+                 .security = security_},
         readers_(options_.reader_threads, kMaxQueuedReads),
         log_(context_),
         admin_(context_) {}
 
   absl::Status Start() {
-    SwitchOnPlugins();
+    SwitchOnPlugins(options_.reflection);
     grpc::ServerBuilder builder;
     ApplyLimits(builder);
     builder.RegisterService(&log_);
     builder.RegisterService(&admin_);
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
+        options_.tls == nullptr ? grpc::InsecureServerCredentials()
+                                : TlsServerCredentials(*options_.tls));
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC did not start");
     return absl::OkStatus();
@@ -104,6 +109,8 @@ class GrpcServer::Impl {
     acceptor_->HandleNewConnection(&parameters);
   }
 
+  void Recheck() { streams_.RecheckAll(); }
+
   void SetServing(bool serving) {
     if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
   }
@@ -120,8 +127,17 @@ class GrpcServer::Impl {
   size_t open_streams() const { return streams_.size(); }
 
  private:
+  Security MakeSecurity(const env::Clock& clock) {
+    if (options_.tls != nullptr) identities_.emplace(*options_.tls, clock);
+    return {.access = options_.access,
+            .tls = options_.tls,
+            .identities = identities_ ? &*identities_ : nullptr};
+  }
+
   const GrpcServerOptions options_;
   RpcObserver& observer_;
+  std::optional<ClientIdentities> identities_;
+  const Security security_;
   StreamRegistry streams_;
   const ServiceContext context_;
   ReaderPool readers_;  // behind what its last jobs look at
@@ -150,6 +166,8 @@ void GrpcServer::HandleConnection(std::unique_ptr<env::Connection> connection,
                                   std::string first_bytes) {
   impl_->HandleConnection(std::move(connection), first_bytes);
 }
+
+void GrpcServer::Recheck() { impl_->Recheck(); }
 
 void GrpcServer::SetServing(bool serving) { impl_->SetServing(serving); }
 

@@ -17,6 +17,8 @@
 #include "env/clock.h"
 #include "env/network.h"
 #include "rpc/rpc_observer.h"
+#include "security/access.h"
+#include "security/tls/tls_identity.h"
 
 namespace cairn::rpc {
 
@@ -35,6 +37,12 @@ struct GrpcServerOptions {
   int max_descriptor = 0;
   // The brokers, asked at each GetServers. Thread-safe.
   std::function<std::vector<ServerInfo>()> servers;
+  // Who may do what; nullptr: everyone everything. Outlives the server.
+  const security::Access* access = nullptr;
+  // TLS; nullptr: none. Outlives the server.
+  const security::CurrentTls* tls = nullptr;
+  // grpc.reflection: what there is to call. The same for all servers of a process.
+  bool reflection = true;
 };
 
 class GrpcServer {
@@ -51,6 +59,10 @@ class GrpcServer {
   // Takes over a connection that opened with `first_bytes`. On the thread of the connection's
   // executor; not during or after Shutdown.
   void HandleConnection(std::unique_ptr<env::Connection> connection, std::string first_bytes);
+
+  // The policy or the authorities have changed: ends the streams of whoever may no more. Any
+  // thread.
+  void Recheck();
 
   // What grpc.health.v1 answers.
   void SetServing(bool serving);

@@ -57,4 +57,7 @@ inline constexpr int kMaxConnectionIdleMs = 15 * 60 * 1000;
 // refused.
 inline constexpr size_t kMaxQueuedReads = 65'536;
 
+// Certificates of clients whose check is remembered. A few hundred bytes each.
+inline constexpr size_t kMaxCheckedCertificates = 4096;
+
 }  // namespace cairn::rpc

@@ -20,6 +20,10 @@ class ProduceCall final : public grpc::ServerUnaryReactor {
   void Start(logapi::v1::ProduceRequest& request) {
     const std::string_view topic = TopicName(request.topic());
     report_.SetPartition(topic, request.partition());
+    if (absl::Status may = report_.guard().Check(security::Action::kProduce, request.topic());
+        !may.ok()) {
+      return End(std::move(may));
+    }
     auto found = context_.broker.FindPartition(topic, PartitionId(request.partition()));
     if (!found.ok()) return End(found.status());
     partition_ = *std::move(found);

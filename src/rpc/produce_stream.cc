@@ -59,6 +59,9 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     Advance([this]() CAIRN_REQUIRES(mutex_) { draining_ = true; });
   }
 
+  // Each request is checked as it comes.
+  void Recheck() override {}
+
   void OnDone() override {
     context_.streams.Remove(this);
     absl::Status status;
@@ -140,15 +143,23 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     return ReadProduceRequest(request_, context_.clock.WallMs());
   }
 
-  // The partition that request_ names, looked up again only when the name changes or the topic was
-  // deleted.
+  // The partition that request_ names, looked up again only when the name changes, the topic was
+  // deleted, or what the caller may could have changed.
   absl::Status FindPartition() {
     const std::string_view topic = TopicName(request_.topic());
     const PartitionId id(request_.partition());
     const bool stale = partition_gone_.exchange(false, std::memory_order_acquire);
-    if (partition_ != nullptr && !stale && topic == topic_ && id == partition_id_) {
+    const uint64_t security_version = report_.guard().security_version();
+    if (partition_ != nullptr && !stale && topic == topic_ && id == partition_id_ &&
+        security_version == security_version_) {
       return absl::OkStatus();
     }
+    if (absl::Status may = report_.guard().Check(security::Action::kProduce, request_.topic());
+        !may.ok()) {
+      partition_ = nullptr;
+      return may;
+    }
+    security_version_ = security_version;
     auto found = context_.broker.FindPartition(topic, id);
     if (!found.ok()) return found.status();
     partition_ = *std::move(found);
@@ -264,6 +275,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   std::shared_ptr<broker::Partition> partition_;
   std::string topic_;
   PartitionId partition_id_;
+  uint64_t security_version_ = 0;            // at which the caller was allowed to
   std::atomic<bool> partition_gone_{false};  // set by an answer, taken by the next request
 
   ProduceResponse response_;  // of the one pending write

@@ -13,6 +13,7 @@ namespace cairn::rpc {
 struct RpcOutcome {
   std::string_view method;  // "/log.v1.Log/Produce"
   std::string peer;         // as gRPC writes it: "ipv4:127.0.0.1:4711"
+  std::string subject;      // "" when nobody has shown who it is
   std::string_view topic;   // "" for methods without one
   int32_t partition = 0;
   absl::Status status;

@@ -15,6 +15,7 @@
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "env/clock.h"
+#include "rpc/call_guard.h"
 #include "rpc/grpc_server.h"
 #include "rpc/reader_pool.h"
 #include "rpc/rpc_observer.h"
@@ -32,14 +33,21 @@ struct ServiceContext {
   ReaderPool& readers;
   StreamRegistry& streams;
   std::function<std::vector<ServerInfo>()> servers;
+  const Security& security;
 };
 
-// Times one RPC and reports it. Thread-compatible.
+// Guards, times and reports one RPC. Thread-compatible.
 class CallReport {
  public:
   CallReport(const ServiceContext& context, grpc::CallbackServerContext* call,
              std::string_view method)
-      : context_(context), call_(call), method_(method), start_ns_(context.clock.MonotonicNs()) {}
+      : context_(context),
+        call_(call),
+        guard_(context.security, *call),
+        method_(method),
+        start_ns_(context.clock.MonotonicNs()) {}
+
+  const CallGuard& guard() const { return guard_; }
 
   void SetPartition(std::string_view topic, int32_t partition) {
     topic_ = topic;
@@ -51,6 +59,7 @@ class CallReport {
     if (!context_.observer.WantsRpc(status.code())) return;
     context_.observer.OnRpc({.method = method_,
                              .peer = call_->peer(),
+                             .subject = guard_.Subject(),
                              .topic = topic_,
                              .partition = partition_,
                              .status = status,
@@ -61,6 +70,7 @@ class CallReport {
  private:
   const ServiceContext& context_;
   grpc::CallbackServerContext* call_;
+  const CallGuard guard_;
   std::string_view method_;  // a literal
   int64_t start_ns_;
   std::string topic_;

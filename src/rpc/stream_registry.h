@@ -16,6 +16,9 @@ class DrainableStream {
   // Answers what was accepted, then ends the stream with UNAVAILABLE and reason SHUTTING_DOWN. Any
   // thread.
   virtual void Drain() = 0;
+
+  // Ends the stream when its caller may no more. Any thread.
+  virtual void Recheck() = 0;
 };
 
 // Thread-safe.
@@ -37,15 +40,15 @@ class StreamRegistry {
   }
 
   void DrainAll() {
-    std::vector<std::shared_ptr<DrainableStream>> open;
     {
       base::MutexLock lock(mutex_);
       draining_ = true;
-      for (const auto& [key, weak] : streams_) {
-        if (auto stream = weak.lock()) open.push_back(std::move(stream));
-      }
     }
-    for (const auto& stream : open) stream->Drain();
+    for (const auto& stream : Open()) stream->Drain();
+  }
+
+  void RecheckAll() {
+    for (const auto& stream : Open()) stream->Recheck();
   }
 
   size_t size() const {
@@ -54,6 +57,15 @@ class StreamRegistry {
   }
 
  private:
+  std::vector<std::shared_ptr<DrainableStream>> Open() const {
+    std::vector<std::shared_ptr<DrainableStream>> open;
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, weak] : streams_) {
+      if (auto stream = weak.lock()) open.push_back(std::move(stream));
+    }
+    return open;
+  }
+
   mutable base::Mutex mutex_;
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
   std::unordered_map<const DrainableStream*, std::weak_ptr<DrainableStream>> streams_

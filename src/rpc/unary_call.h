@@ -21,6 +21,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   CallReport& report() { return report_; }
 
+  // Whether the caller may; ends the call when not.
+  bool MayUse(security::Action action, std::string_view topic) {
+    return Passes(report_.guard().Check(action, topic));
+  }
+  bool May(security::Action action) { return Passes(report_.guard().CheckNoTopic(action)); }
+  bool IsKnown() { return Passes(report_.guard().CheckIdentity()); }
+
   void End(absl::Status status) {
     status_ = std::move(status);
     Finish(api::ToGrpcStatus(status_));
@@ -33,6 +40,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
  private:
   ~UnaryCall() override = default;
+
+  bool Passes(absl::Status checked) {
+    const bool passes = checked.ok();
+    if (!passes) End(std::move(checked));
+    return passes;
+  }
 
   CallReport report_;
   absl::Status status_;

@@ -79,15 +79,29 @@ std::string ShowTopic(const ServerConfig& config) {
   return base::StrCat(config.default_settings.*kMember);
 }
 
-absl::Status SetJoinAddrs(ServerConfig& config, std::string_view text) {
-  config.start_join_addrs.clear();
+template <auto kMember>
+absl::Status SetList(ServerConfig& config, std::string_view text) {
+  std::vector<std::string>& list = config.*kMember;
+  list.clear();
   for (absl::string_view part : absl::StrSplit(base::AbslView(text), ',', absl::SkipWhitespace())) {
-    config.start_join_addrs.emplace_back(absl::StripAsciiWhitespace(part));
+    list.emplace_back(absl::StripAsciiWhitespace(part));
   }
   return absl::OkStatus();
 }
-std::string ShowJoinAddrs(const ServerConfig& config) {
-  return absl::StrJoin(config.start_join_addrs, ",");
+template <auto kMember>
+std::string ShowList(const ServerConfig& config) {
+  return absl::StrJoin(config.*kMember, ",");
+}
+
+// The same for a file of server_tls or peer_tls.
+template <auto kFiles, auto kMember>
+absl::Status SetFile(ServerConfig& config, std::string_view text) {
+  config.*kFiles.*kMember = text;
+  return absl::OkStatus();
+}
+template <auto kFiles, auto kMember>
+std::string ShowFile(const ServerConfig& config) {
+  return config.*kFiles.*kMember;
 }
 
 // Keys are checked where they come in, by an error that does not show them, and never shown.
@@ -123,6 +137,7 @@ std::string ShowLogFormat(const ServerConfig& config) {
 
 using C = ServerConfig;
 using T = broker::TopicSettings;
+using F = security::TlsFiles;
 
 constexpr auto kKeys = std::to_array<ConfigKey>({
     {"data_dir", "DIR", "directory of all records; created when it is missing",
@@ -135,8 +150,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"rpc_port", "PORT", "port of gRPC and HTTP; 0 takes a free one",
      SetInteger<&C::rpc_port, 0, 65535>, ShowInteger<&C::rpc_port>},
     {"start_join_addrs", "ADDR,...",
-     "addresses of members to join, of their gossip (--bind-addr) or RPC", SetJoinAddrs,
-     ShowJoinAddrs},
+     "addresses of members to join, of their gossip (--bind-addr) or RPC",
+     SetList<&C::start_join_addrs>, ShowList<&C::start_join_addrs>},
     {"bootstrap", "", "form a new cluster; harmless when there is one", SetBool<&C::bootstrap>,
      ShowBool<&C::bootstrap>},
     {"advertise_addr", "HOST:PORT",
@@ -157,6 +172,36 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      SetInteger<&C::heartbeat_ms, 10, 20'000>, ShowInteger<&C::heartbeat_ms>},
     {"insecure", "", "listen beyond loopback without TLS", SetBool<&C::insecure>,
      ShowBool<&C::insecure>},
+    {"server_tls_cert_file", "FILE",
+     "certificate shown to clients, by gRPC and HTTP, in PEM; re-read when it changes, as all "
+     "files below",
+     SetFile<&C::server_tls, &F::certificate>, ShowFile<&C::server_tls, &F::certificate>},
+    {"server_tls_key_file", "FILE", "the key of that certificate", SetFile<&C::server_tls, &F::key>,
+     ShowFile<&C::server_tls, &F::key>},
+    {"server_tls_ca_file", "FILE",
+     "authorities of clients' certificates; with it every client has to show one",
+     SetFile<&C::server_tls, &F::authorities>, ShowFile<&C::server_tls, &F::authorities>},
+    {"server_tls_crl_file", "FILE", "revocation lists of those authorities",
+     SetFile<&C::server_tls, &F::revocations>, ShowFile<&C::server_tls, &F::revocations>},
+    {"peer_tls_cert_file", "FILE",
+     "certificate shown to other nodes; its extended key usage has serverAuth and clientAuth",
+     SetFile<&C::peer_tls, &F::certificate>, ShowFile<&C::peer_tls, &F::certificate>},
+    {"peer_tls_key_file", "FILE", "the key of that certificate", SetFile<&C::peer_tls, &F::key>,
+     ShowFile<&C::peer_tls, &F::key>},
+    {"peer_tls_ca_file", "FILE", "authorities of nodes' certificates",
+     SetFile<&C::peer_tls, &F::authorities>, ShowFile<&C::peer_tls, &F::authorities>},
+    {"peer_tls_crl_file", "FILE", "revocation lists of those authorities",
+     SetFile<&C::peer_tls, &F::revocations>, ShowFile<&C::peer_tls, &F::revocations>},
+    {"peer_names", "NAME,...",
+     "names of nodes' certificates, with * for a part between dots (default: any)",
+     SetList<&C::peer_names>, ShowList<&C::peer_names>},
+    {"acl_model_file", "FILE",
+     "who may do what: a Casbin model, with --acl-policy-file (default: everyone everything)",
+     SetText<&C::acl_model_file>, ShowText<&C::acl_model_file>},
+    {"acl_policy_file", "FILE", "the rules for that model", SetText<&C::acl_policy_file>,
+     ShowText<&C::acl_policy_file>},
+    {"no_reflection", "", "do not tell gRPC clients what there is to call",
+     SetBool<&C::no_reflection>, ShowBool<&C::no_reflection>},
     {"log_level", "LEVEL", "least level that is logged: debug, info, warn, error", SetLogLevel,
      ShowLogLevel},
     {"log_format", "FORMAT", "auto (text on a terminal, otherwise json), json, text", SetLogFormat,

@@ -4,6 +4,7 @@
 // payloads are never fields.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -40,7 +41,8 @@ class Logger {
   static std::unique_ptr<Logger> ToStream(std::ostream& stream, LogLevel level, LogFormat format);
   ~Logger();
 
-  bool Enabled(LogLevel level) const { return level >= level_; }
+  bool Enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
+  void SetLevel(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
   // Strings may hold any bytes: what is not UTF-8 is replaced in JSON, and control characters are
   // escaped.
   void Log(LogLevel level, std::string_view message, std::span<const LogField> fields);
@@ -52,7 +54,7 @@ class Logger {
   class Sink;
   Logger(LogLevel level, LogFormat format, std::unique_ptr<Sink> sink);
 
-  const LogLevel level_;
+  std::atomic<LogLevel> level_;
   const LogFormat format_;
   std::unique_ptr<Sink> sink_;
 };

@@ -22,6 +22,7 @@ void RpcLog::OnRpc(const rpc::RpcOutcome& outcome) {
   logger_.Log(LevelOf(outcome.status.code()), "rpc",
               {{"method", std::string(outcome.method)},
                {"peer", outcome.peer},
+               {"subject", outcome.subject},
                {"topic", std::string(outcome.topic)},
                {"partition", int64_t{outcome.partition}},
                {"code", absl::StatusCodeToString(outcome.status.code())},

@@ -23,6 +23,13 @@ sigset_t EndingSignals() {
   return signals;
 }
 
+// What the process listens to: its ends, and SIGHUP, which re-reads files.
+sigset_t AllSignals() {
+  sigset_t signals = EndingSignals();
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
 // Ends the process when the stop hangs or the user insists.
 void Watch(Logger& logger, const std::atomic<bool>& stopped) {
   const sigset_t signals = EndingSignals();
@@ -40,11 +47,26 @@ void Watch(Logger& logger, const std::atomic<bool>& stopped) {
   _exit(1);
 }
 
+void Reread(const std::function<absl::StatusOr<ServerConfig>()>& reread, Server& server,
+            Logger& logger) {
+  logger.Log(LogLevel::kInfo, "reloading", {{"signal", std::string("SIGHUP")}});
+  server.Reload();
+  if (!reread) return;
+  const absl::StatusOr<ServerConfig> config = reread();
+  if (!config.ok()) {
+    logger.Log(LogLevel::kError, "configuration refused, the last good one stays",
+               {{"error", std::string(base::StdView(config.status().message()))}});
+    return;
+  }
+  logger.SetLevel(config->log_level);
+}
+
 }  // namespace
 
 int RunServer(const ServerConfig& config,
-              const std::function<void(const std::string& address)>& ready) {
-  const sigset_t signals = EndingSignals();
+              const std::function<void(const std::string& address)>& ready,
+              const std::function<absl::StatusOr<ServerConfig>()>& reread) {
+  const sigset_t signals = AllSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE,
          SIG_IGN);  // a reader of our stderr that goes away must not take the server with it
@@ -59,7 +81,8 @@ int RunServer(const ServerConfig& config,
   }
   if (ready) ready((*server)->address());
   int signal_number = 0;
-  while (sigwait(&signals, &signal_number) != 0) {
+  while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) {
+    if (signal_number == SIGHUP) Reread(reread, **server, *logger);
   }
   logger->Log(LogLevel::kInfo, "stopping",
               {{"signal", std::string(signal_number == SIGINT ? "SIGINT" : "SIGTERM")}});

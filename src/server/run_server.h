@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "server/server_config.h"
 
 namespace cairn::server {
@@ -13,7 +14,10 @@ namespace cairn::server {
 // the process with 1 at once; what was acknowledged is on disk all the same. Call from the main
 // thread before any other thread exists: the signals must be blocked in every thread. `ready` hears
 // "host:port" once the server answers.
+// SIGHUP re-reads certificates and policy, and asks `reread` for the configuration, of which the
+// level of the log is taken over.
 int RunServer(const ServerConfig& config,
-              const std::function<void(const std::string& address)>& ready = {});
+              const std::function<void(const std::string& address)>& ready = {},
+              const std::function<absl::StatusOr<ServerConfig>()>& reread = {});
 
 }  // namespace cairn::server

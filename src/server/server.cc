@@ -30,6 +30,9 @@
 #include "rpc/port_multiplexer.h"
 #include "server/process_tuning.h"
 #include "server/rpc_log.h"
+#include "server/secure_dialer.h"
+#include "server/security_files.h"
+#include "server/tls_acceptor.h"
 
 namespace cairn::server {
 namespace {
@@ -84,6 +87,7 @@ class Server::Impl {
     CAIRN_RETURN_IF_ERROR(ValidateConfig(config_));
     TuneProcess();
     const int64_t start_ns = env::SystemClock().MonotonicNs();
+    CAIRN_RETURN_IF_ERROR(OpenSecurity());
     CAIRN_ASSIGN_OR_RETURN(auto listener, Listen());
     CAIRN_RETURN_IF_ERROR(StartMembership());
     CAIRN_RETURN_IF_ERROR(OpenNode());
@@ -91,6 +95,7 @@ class Server::Impl {
     CAIRN_RETURN_IF_ERROR(StartGrpc());
     StartHttp();
     StartMultiplexer(std::move(listener));
+    security_->Watch([this] { grpc_->Recheck(); });
     WaitWhenAlone();
     serving_ = true;
     grpc_->SetServing(true);
@@ -98,6 +103,8 @@ class Server::Impl {
                 {{"address", address_},
                  {"gossip_address", membership_->address()},
                  {"node", node_name_},
+                 {"tls", IsTls()},
+                 {"acl", security_->access() != nullptr},
                  {"data_dir", config_.data_dir},
                  {"shards", static_cast<int64_t>(shards_.size())},
                  {"partitions", static_cast<int64_t>(node_->stats().partitions)},
@@ -118,6 +125,12 @@ class Server::Impl {
       }
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
+      acceptor_.Stop();
+      if (security_ != nullptr) {
+        std::promise<void> ended;
+        security_->Stop([&ended] { ended.set_value(); });
+        ended.get_future().wait();
+      }
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
       left.get_future().wait();
       if (membership_ != nullptr) {
@@ -130,6 +143,8 @@ class Server::Impl {
       if (node_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
     });
   }
+
+  void Reload() { security_->Reload(); }
 
   const std::string& address() const { return address_; }
   cluster::Node& node() { return *node_; }
@@ -154,6 +169,29 @@ class Server::Impl {
     }
     address_ = (*listener)->local_address();
     return listener;
+  }
+
+  bool IsTls() const { return !config_.server_tls.certificate.empty(); }
+  bool IsPeerTls() const { return !config_.peer_tls.certificate.empty(); }
+
+  absl::Status OpenSecurity() {
+    SecurityFiles::Options options;
+    options.tls = {.server = config_.server_tls,
+                   .peer = config_.peer_tls,
+                   .nodes = {.names = config_.peer_names}};
+    options.model_file = config_.acl_model_file;
+    options.policy_file = config_.acl_policy_file;
+    CAIRN_ASSIGN_OR_RETURN(security_, SecurityFiles::Open({.fs = fs_.get(),
+                                                           .clock = &env::SystemClock(),
+                                                           .executor = &files_,
+                                                           .logger = &logger_},
+                                                          std::move(options)));
+    dialer_ = std::make_unique<consensus::PlainDialer>(network_);
+    if (IsPeerTls()) {
+      dialer_ = std::make_unique<SecureDialer>(network_, network_, *security_->tls(),
+                                               security::NodeRule{.names = config_.peer_names});
+    }
+    return absl::OkStatus();
   }
 
   absl::Status OpenNode() {
@@ -189,7 +227,7 @@ class Server::Impl {
     dependencies.random = &env::SystemRandom();
     dependencies.shards = std::move(executors);
     dependencies.network = &network_;
-    dependencies.dialer = &dialer_;
+    dependencies.dialer = dialer_.get();
     dependencies.open_store = env::OpenLmdbStore;
     dependencies.events = [this](cluster::EventLevel level, const std::string& event,
                                  const cluster::EventFields& fields) {
@@ -232,7 +270,7 @@ class Server::Impl {
     dependencies.random = &env::SystemRandom();
     dependencies.network = &network_;
     dependencies.executor = &network_;
-    dependencies.files = &gossip_files_;
+    dependencies.files = &files_;
     dependencies.resolve = env::ResolveHost;
     dependencies.events = [this](cluster::EventLevel level, const std::string& event,
                                  const cluster::EventFields& fields) {
@@ -324,6 +362,9 @@ class Server::Impl {
       }
       return servers;
     };
+    options.access = security_->access();
+    options.tls = IsTls() ? security_->tls() : nullptr;
+    options.reflection = !config_.no_reflection;
     CAIRN_ASSIGN_OR_RETURN(grpc_, rpc::GrpcServer::Start(*node_, *membership_, env::SystemClock(),
                                                          rpc_log_, std::move(options)));
     return absl::OkStatus();
@@ -349,14 +390,39 @@ class Server::Impl {
       grpc_->HandleConnection(std::move(connection), std::move(first_bytes));
     };
     handlers.http = [this](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
-      http_->Serve(std::move(connection), std::move(first_bytes));
+      if (!IsTls()) return http_->Serve(std::move(connection), std::move(first_bytes));
+      acceptor_.Accept(std::move(connection), std::move(first_bytes), security_->tls()->Get()->http,
+                       [this](std::unique_ptr<security::TlsConnection> secured) {
+                         http_->Serve(std::move(secured), "");
+                       });
     };
     handlers.peer = [this](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
-      node_->Accept(std::move(connection), std::move(first_bytes));
+      if (!IsPeerTls()) return node_->Accept(std::move(connection), std::move(first_bytes));
+      first_bytes.erase(0, 1);
+      acceptor_.Accept(std::move(connection), std::move(first_bytes),
+                       security_->tls()->Get()->accept_peer,
+                       [this](std::unique_ptr<security::TlsConnection> secured) {
+                         AcceptPeer(std::move(secured));
+                       });
     };
-    multiplexer_ = std::make_unique<rpc::PortMultiplexer>(
-        network_, std::move(listener), std::move(handlers), rpc_log_, rpc::MultiplexerOptions{});
+    rpc::MultiplexerOptions options;
+    options.tls = IsTls();
+    multiplexer_ = std::make_unique<rpc::PortMultiplexer>(network_, std::move(listener),
+                                                          std::move(handlers), rpc_log_, options);
     multiplexer_->Start();
+  }
+
+  // The handshake has shown a certificate that the authorities have signed for clients: is it a
+  // node's?
+  void AcceptPeer(std::unique_ptr<security::TlsConnection> secured) {
+    const absl::Status node = CheckNodeCertificate(*secured->peer(), {.names = config_.peer_names});
+    if (!node.ok()) {
+      logger_.Log(LogLevel::kWarn, "a client tried to speak as a node",
+                  {{"peer", secured->peer_address()},
+                   {"error", std::string(base::StdView(node.message()))}});
+      return;
+    }
+    node_->Accept(std::move(secured), std::string(1, consensus::kPeerFirstByte));
   }
 
   absl::Status Readiness() const {
@@ -381,15 +447,19 @@ class Server::Impl {
   // In the order of dependence: what stands below uses what stands above.
   std::unique_ptr<env::FileSystem> fs_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  env::EventLoop reader_{"cairn-reader"};            // old entries for followers
-  env::EventLoop gossip_files_{"cairn-gossip"};      // snapshot, keyring and name resolution
+  env::EventLoop reader_{"cairn-reader"};  // old entries for followers
+  env::EventLoop files_{"cairn-files"};    // what is small and waits: gossip's and security's files
+  std::shared_ptr<SecurityFiles> security_;          // shared with what is posted
   std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
   std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<rpc::GrpcServer> grpc_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;
   env::EventLoop network_{"cairn-net"};  // last: its thread is gone before what its callbacks use
-  consensus::PlainDialer dialer_{network_};
+  std::unique_ptr<consensus::PeerDialer> dialer_;
+  TlsAcceptor acceptor_{network_, [this](const std::string& peer, const absl::Status& why) {
+                          rpc_log_.OnConnectionRejected(peer, base::StdView(why.message()));
+                        }};
   std::string address_;
 };
 
@@ -405,6 +475,7 @@ Server::~Server() = default;
 const std::string& Server::address() const { return impl_->address(); }
 cluster::Node& Server::node() { return impl_->node(); }
 size_t Server::open_streams() const { return impl_->open_streams(); }
+void Server::Reload() { impl_->Reload(); }
 void Server::Stop() { impl_->Stop(); }
 
 }  // namespace cairn::server

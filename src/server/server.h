@@ -40,6 +40,9 @@ class Server {
   // Streams that are open now.
   size_t open_streams() const;
 
+  // Re-reads certificates and policy now. What is broken is logged and changes nothing.
+  void Reload();
+
   // Blocking, about kDrainMs at most when clients do not read. Idempotent.
   void Stop();
 

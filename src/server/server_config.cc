@@ -32,6 +32,52 @@ bool IsLoopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+absl::Status ValidatePair(const security::TlsFiles& files, std::string_view flag) {
+  if (files.certificate.empty() != files.key.empty()) {
+    return absl::InvalidArgumentError(
+        base::StrCat(flag, "cert-file and ", flag, "key-file are given together, or neither"));
+  }
+  if (files.certificate.empty() && !files.authorities.empty()) {
+    return absl::InvalidArgumentError(
+        base::StrCat(flag, "ca-file is given without ", flag, "cert-file"));
+  }
+  if (files.authorities.empty() && !files.revocations.empty()) {
+    return absl::InvalidArgumentError(
+        base::StrCat(flag, "crl-file is given without ", flag, "ca-file, whose list it is"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSecurity(const ServerConfig& config) {
+  CAIRN_RETURN_IF_ERROR(ValidatePair(config.server_tls, "--server-tls-"));
+  CAIRN_RETURN_IF_ERROR(ValidatePair(config.peer_tls, "--peer-tls-"));
+  if (!config.peer_tls.certificate.empty() && config.peer_tls.authorities.empty()) {
+    return absl::InvalidArgumentError(
+        "--peer-tls-ca-file is missing: nodes have to know each other's authority");
+  }
+  if (!config.peer_names.empty() && config.peer_tls.certificate.empty()) {
+    return absl::InvalidArgumentError("--peer-names is about certificates: give --peer-tls-*-file");
+  }
+  if (config.acl_model_file.empty() != config.acl_policy_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--acl-model-file and --acl-policy-file are given together, or neither");
+  }
+  if (!config.acl_model_file.empty() && config.server_tls.authorities.empty()) {
+    return absl::InvalidArgumentError(
+        "--acl-policy-file needs --server-tls-ca-file: without certificates nobody could be told "
+        "apart, and nobody would be allowed anything");
+  }
+  return absl::OkStatus();
+}
+
+// What connections from other machines would need.
+std::string_view MissingSecurity(const ServerConfig& config) {
+  if (config.server_tls.authorities.empty())
+    return "--server-tls-cert-file, -key-file and -ca-file";
+  if (config.peer_tls.authorities.empty()) return "--peer-tls-cert-file, -key-file and -ca-file";
+  return "";
+}
+
 }  // namespace
 
 absl::Status SetConfigValue(ServerConfig& config, std::string_view name, std::string_view text,
@@ -72,11 +118,14 @@ absl::Status ValidateConfig(const ServerConfig& config) {
     return absl::InvalidArgumentError(
         base::StrCat("--bind-addr: ", base::StdView(bind.status().message())));
   }
+  CAIRN_RETURN_IF_ERROR(ValidateSecurity(config));
   if (!config.insecure && !IsLoopback(bind->host)) {
-    return absl::FailedPreconditionError(base::StrCat(
-        "--bind-addr ", config.bind_addr,
-        " is reachable from other machines, and connections are not encrypted: bind to "
-        "127.0.0.1, or add --insecure if the network is trusted"));
+    if (const std::string_view missing = MissingSecurity(config); !missing.empty()) {
+      return absl::FailedPreconditionError(base::StrCat(
+          "--bind-addr ", config.bind_addr, " is reachable from other machines, and ", missing,
+          " are missing: give them, bind to 127.0.0.1, or add --insecure if the network is "
+          "trusted"));
+    }
   }
   if (bind->port != 0 && bind->port == config.rpc_port) {
     return absl::InvalidArgumentError(

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/topic.h"
+#include "security/tls/tls_context.h"
 #include "server/logger.h"
 
 namespace cairn::server {
@@ -36,6 +37,15 @@ struct ServerConfig {
   int64_t election_timeout_ms = 600;
   int64_t heartbeat_ms = 100;
   bool insecure = false;  // listen beyond loopback without TLS
+
+  // PEM files; "" for none.
+  security::TlsFiles server_tls;        // shown to clients, and who signs theirs
+  security::TlsFiles peer_tls;          // shown to other nodes, and who signs theirs
+  std::vector<std::string> peer_names;  // of nodes' certificates; empty: any
+  // Casbin's; both or neither.
+  std::string acl_model_file;
+  std::string acl_policy_file;
+  bool no_reflection = false;
 
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;

@@ -64,6 +64,7 @@ PeerCertificate DescribeCertificate(X509* certificate) {
   result.common_name = CommonNameOf(certificate);
   result.dns_names = DnsNamesOf(certificate);
   const uint32_t usage = X509_get_extended_key_usage(certificate);  // UINT32_MAX: there is none
+  result.has_usage = usage != UINT32_MAX;
   result.may_be_server = (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) != 0;
   result.may_be_client = (usage & (XKU_SSL_CLIENT | XKU_ANYEKU)) != 0;
   std::tm end{};

@@ -14,6 +14,7 @@ struct PeerCertificate {
   std::string common_name;
   std::vector<std::string> dns_names;
   // By its extended key usage (RFC 5280 section 4.2.1.12); both are true when it has none.
+  bool has_usage = false;
   bool may_be_server = true;
   bool may_be_client = true;
   int64_t not_after_s = 0;  // since 1970

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
 
 #include <utility>
 
@@ -21,7 +22,7 @@ absl::Status Refuse(const std::string& file, std::string_view why) {
   return absl::InvalidArgumentError(base::StrCat(file, ": ", why));
 }
 
-BioPtr BioOf(const std::string& pem) {
+BioPtr BioOf(std::string_view pem) {
   return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 }
 
@@ -55,8 +56,28 @@ int SelectProtocol(SSL*, const unsigned char** selected, unsigned char* size,
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
+absl::StatusOr<TlsTexts> ReadTlsFiles(env::FileSystem& fs, const TlsFiles& files) {
+  const auto read = [&](const std::string& file) -> absl::StatusOr<std::string> {
+    if (file.empty()) return std::string();
+    return env::ReadFile(fs, file, kMaxPemBytes);
+  };
+  TlsTexts texts;
+  CAIRN_ASSIGN_OR_RETURN(texts.certificate, read(files.certificate));
+  CAIRN_ASSIGN_OR_RETURN(texts.key, read(files.key));
+  CAIRN_ASSIGN_OR_RETURN(texts.authorities, read(files.authorities));
+  CAIRN_ASSIGN_OR_RETURN(texts.revocations, read(files.revocations));
+  return texts;
+}
+
 absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Load(env::FileSystem& fs,
                                                                    const TlsFiles& files,
+                                                                   const TlsOptions& options) {
+  CAIRN_ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(fs, files));
+  return Make(files, texts, options);
+}
+
+absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Make(const TlsFiles& files,
+                                                                   const TlsTexts& texts,
                                                                    const TlsOptions& options) {
   if (files.certificate.empty() != files.key.empty()) {
     return absl::InvalidArgumentError("a certificate and its key are given together, or neither");
@@ -80,22 +101,16 @@ absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Load(env::FileSyst
   SSL_CTX_set_verify_depth(raw, kMaxChainDepth);
   SSL_CTX_set_default_passwd_cb(raw, NoPassword);
 
-  const auto use = [&](const std::string& file, auto how) -> absl::Status {
-    if (file.empty()) return absl::OkStatus();
-    CAIRN_ASSIGN_OR_RETURN(const std::string pem, env::ReadFile(fs, file, kMaxPemBytes));
-    return how(pem);
-  };
-  CAIRN_RETURN_IF_ERROR(use(files.certificate, [&](const std::string& pem) {
-    return context->UseCertificate(files.certificate, pem);
-  }));
-  CAIRN_RETURN_IF_ERROR(
-      use(files.key, [&](const std::string& pem) { return context->UseKey(files, pem); }));
-  CAIRN_RETURN_IF_ERROR(use(files.authorities, [&](const std::string& pem) {
-    return context->TrustAuthorities(files.authorities, pem);
-  }));
-  CAIRN_RETURN_IF_ERROR(use(files.revocations, [&](const std::string& pem) {
-    return context->UseRevocations(files.revocations, pem);
-  }));
+  if (!files.certificate.empty()) {
+    CAIRN_RETURN_IF_ERROR(context->UseCertificate(files.certificate, texts.certificate));
+    CAIRN_RETURN_IF_ERROR(context->UseKey(files, texts.key));
+  }
+  if (!files.authorities.empty()) {
+    CAIRN_RETURN_IF_ERROR(context->TrustAuthorities(files.authorities, texts.authorities));
+  }
+  if (!files.revocations.empty()) {
+    CAIRN_RETURN_IF_ERROR(context->UseRevocations(files.revocations, texts.revocations));
+  }
   CAIRN_RETURN_IF_ERROR(context->OfferProtocols());
   if (options.role == TlsRole::kClient) {
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
@@ -107,6 +122,32 @@ absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Load(env::FileSyst
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return context;
+}
+
+absl::StatusOr<PeerCertificate> TlsContext::CheckClient(std::string_view pem) const {
+  const BioPtr bio = BioOf(pem);
+  const CertificatePtr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  const ChainPtr chain(sk_X509_new_null());
+  const StoreCheckPtr check(X509_STORE_CTX_new());
+  CAIRN_CHECK(chain != nullptr && check != nullptr, "OpenSSL has no memory for a check");
+  while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
+    if (sk_X509_push(chain.get(), one) == 0) X509_free(one);
+  }
+  ERR_clear_error();
+  if (leaf == nullptr) return absl::UnauthenticatedError("the certificate cannot be read");
+  if (X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(context_), leaf.get(), chain.get()) !=
+          1 ||
+      X509_STORE_CTX_set_default(check.get(), "ssl_client") != 1) {
+    return absl::UnauthenticatedError(
+        base::StrCat("the certificate cannot be checked: ", TakeOpensslError()));
+  }
+  X509_VERIFY_PARAM_set_depth(X509_STORE_CTX_get0_param(check.get()), kMaxChainDepth);
+  if (X509_verify_cert(check.get()) != 1) {
+    return absl::UnauthenticatedError(
+        base::StrCat("the certificate is not accepted: ",
+                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get()))));
+  }
+  return DescribeCertificate(leaf.get());
 }
 
 absl::Status TlsContext::UseCertificate(const std::string& file, const std::string& pem) {

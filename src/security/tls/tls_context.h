@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,18 @@ struct TlsFiles {
 // A file of certificates or keys is smaller than this.
 inline constexpr uint64_t kMaxPemBytes = 1 << 20;
 
+// What the files hold; "" where there is none.
+struct TlsTexts {
+  std::string certificate;
+  std::string key;
+  std::string authorities;
+  std::string revocations;
+
+  friend bool operator==(const TlsTexts&, const TlsTexts&) = default;
+};
+// Errors: those of reading. Blocking.
+absl::StatusOr<TlsTexts> ReadTlsFiles(env::FileSystem& fs, const TlsFiles& files);
+
 enum class TlsRole { kServer, kClient };
 
 struct TlsOptions {
@@ -41,10 +54,13 @@ struct TlsOptions {
 
 class TlsContext {
  public:
-  // Reads and checks the files: certificate and key belong together, and all can be used. A server
+  // Checks what the files hold: certificate and key belong together, and all can be used. A server
   // with authorities demands a certificate of every client; a client without authorities trusts
-  // those of the machine. Errors: INVALID_ARGUMENT naming the file and what is wrong with it; those
-  // of reading. Blocking.
+  // those of the machine. Errors: INVALID_ARGUMENT naming the file and what is wrong with it.
+  static absl::StatusOr<std::shared_ptr<const TlsContext>> Make(const TlsFiles& files,
+                                                                const TlsTexts& texts,
+                                                                const TlsOptions& options);
+  // ReadTlsFiles and Make. Blocking.
   static absl::StatusOr<std::shared_ptr<const TlsContext>> Load(env::FileSystem& fs,
                                                                 const TlsFiles& files,
                                                                 const TlsOptions& options);
@@ -55,6 +71,10 @@ class TlsContext {
   TlsRole role() const { return options_.role; }
   // Of this end; without a certificate: empty.
   const PeerCertificate& certificate() const { return certificate_; }
+  // Whether a client with this certificate (PEM, the chain behind it) is let in now, by the
+  // authorities and their lists; and what the certificate says. For connections whose handshake is
+  // long ago, or was somebody else's. Errors: UNAUTHENTICATED.
+  absl::StatusOr<PeerCertificate> CheckClient(std::string_view pem) const;
   SSL_CTX* get() const { return context_; }
 
  private:
