@@ -26,6 +26,7 @@ struct MultiplexerOptions {
   int64_t first_bytes_timeout_ns = kFirstBytesTimeoutNs;
   size_t max_pending_connections = kMaxPendingConnections;
   int64_t accept_backoff_ns = kAcceptBackoffNs;
+  bool tls = false;
 };
 
 // Since the start, but for pending.

@@ -22,6 +22,7 @@
 #include "env/host_port.h"
 #include "env/temporary_directory.h"
 #include "log/v1/log.grpc.pb.h"
+#include "server/log_lines.h"
 #include "server/logger.h"
 #include "server/server.h"
 
@@ -127,7 +128,7 @@ class ClusterFixture : public testing::Test {
   }
 
   env::TemporaryDirectory directory_;
-  std::ostringstream log_lines_;
+  LogLines log_lines_;
   std::unique_ptr<Logger> logger_ = Logger::ToStream(log_lines_, LogLevel::kInfo, LogFormat::kJson);
   std::array<std::string, kNodes> addresses_;
   std::array<std::unique_ptr<Server>, kNodes> servers_;

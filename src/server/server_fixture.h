@@ -19,6 +19,7 @@
 #include "cairn/v1/admin.grpc.pb.h"
 #include "env/temporary_directory.h"
 #include "log/v1/log.grpc.pb.h"
+#include "server/log_lines.h"
 #include "server/logger.h"
 #include "server/server.h"
 
@@ -139,7 +140,7 @@ class ServerFixture : public testing::Test {
   }
 
   env::TemporaryDirectory directory_;
-  std::ostringstream log_lines_;
+  LogLines log_lines_;
   std::unique_ptr<Logger> logger_ = Logger::ToStream(log_lines_, LogLevel::kInfo, LogFormat::kJson);
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -1,0 +1,369 @@
+// TLS on the port: who is let in by which protocol, and what happens when files change.
+#include <array>
+#include <atomic>
+#include <functional>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "env/event_loop.h"
+#include "env/raw_client.h"
+#include "security/tls/tls_connection.h"
+#include "server/secure_fixture.h"
+
+namespace cairn::server {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr char kEveryoneProduces[] = "p, alice, *, produce, allow\n";
+
+class TlsTest : public SecureFixture {
+ protected:
+  TlsTest() : other_authority_(security::MakeAuthority("other", now_s_ - kDayS, now_s_ + kDayS).value()) {}
+
+  void SetUp() override {
+    WritePolicy(kEveryoneProduces);
+    StartServer();
+  }
+
+  // What the server says on a connection of `files` to `request`, sent over TLS behind `first`;
+  // "" when it lets nobody in.
+  std::string Converse(const security::TlsFiles& files, std::vector<std::string> protocols,
+                       const std::string& first, const std::string& request) {
+    auto context = security::TlsContext::Load(
+        *fs_, files, {.role = security::TlsRole::kClient, .protocols = std::move(protocols)});
+    EXPECT_TRUE(context.ok()) << context.status();
+    Conversation talk;
+    loop_.Post([&] {
+      loop_.Connect(server_->address(), [&](auto connected) {
+        if (!connected.ok()) return talk.End();
+        auto raw = std::make_shared<std::unique_ptr<env::Connection>>(*std::move(connected));
+        const auto secure = [&, raw] {
+          security::TlsConnection::Connect(std::move(*raw), "127.0.0.1", *context, loop_,
+                                           5'000'000'000, [&](auto secured) {
+                                             if (!secured.ok()) return talk.End();
+                                             talk.Start(*std::move(secured), request);
+                                           });
+        };
+        if (first.empty()) return secure();
+        (*raw)->Write(first, [secure](const absl::Status&) { secure(); });
+      });
+    });
+    talk.ended.get_future().wait();
+    std::promise<void> gone;
+    loop_.Post([&] {
+      talk.connection.reset();
+      gone.set_value();
+    });
+    gone.get_future().wait();
+    return talk.received;
+  }
+
+  // Whether each protocol of the port lets a client with these files in.
+  bool GrpcLetsIn(const security::TlsFiles& files) {
+    return ProduceOver(ChannelOf(files)).ok();
+  }
+  bool HttpLetsIn(const security::TlsFiles& files) {
+    const std::string answer =
+        Converse(files, {"http/1.1"}, "",
+                 "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 200 OK")) << answer;
+    return !answer.empty();
+  }
+  // A node that is let in is told that it speaks no sense.
+  bool PeersLetIn(const security::TlsFiles& files) {
+    return !Converse(files, {}, "\x01", std::string(64, '\xee')).empty();
+  }
+
+  security::TlsFiles WithoutCertificate() const { return {.authorities = File("ca.pem")}; }
+
+  const security::PemPair other_authority_;
+  env::EventLoop loop_{"tls-test"};
+
+ private:
+  struct Conversation {
+    std::unique_ptr<env::Connection> connection;
+    std::array<char, 4096> buffer;
+    std::string received;
+    std::promise<void> ended;
+    bool over = false;
+
+    void End() {
+      if (!std::exchange(over, true)) ended.set_value();
+    }
+    void Start(std::unique_ptr<env::Connection> opened, const std::string& request) {
+      connection = std::move(opened);
+      connection->Write(request, [](const absl::Status&) {});
+      Read();
+    }
+    void Read() {
+      connection->Read(buffer, [this](absl::StatusOr<size_t> size) {
+        if (!size.ok() || *size == 0) return End();
+        received.append(buffer.data(), *size);
+        Read();
+      });
+    }
+  };
+};
+
+TEST_F(TlsTest, LetsInWhoShowsACertificateOfTheAuthority) {
+  const security::TlsFiles alice = Issue(ClientRequest("alice"));
+  EXPECT_TRUE(GrpcLetsIn(alice));
+  EXPECT_TRUE(HttpLetsIn(alice));
+  EXPECT_TRUE(PeersLetIn(Issue(NodeRequest("node-2"))));
+}
+
+TEST_F(TlsTest, NoBadCertificateIsLetInByAnyProtocol) {
+  security::CertificateRequest expired = NodeRequest("alice");
+  expired.not_after_s = now_s_ - 60;
+  security::CertificateRequest early = NodeRequest("alice");
+  early.not_before_s = now_s_ + 3600;
+  security::CertificateRequest server_only = NodeRequest("alice");
+  server_only.client = false;
+  const security::PemPair self =
+      security::MakeAuthority("alice", now_s_ - kDayS, now_s_ + kDayS).value();
+  Write("self.pem", self.certificate);
+  Write("self-key.pem", self.key);
+
+  const std::vector<std::pair<std::string, security::TlsFiles>> bad = {
+      {"none", WithoutCertificate()},
+      {"self-signed",
+       {.certificate = File("self.pem"), .key = File("self-key.pem"), .authorities = File("ca.pem")}},
+      {"of another authority", Issue(NodeRequest("alice"), other_authority_)},
+      {"expired", Issue(expired)},
+      {"not valid yet", Issue(early)},
+      {"for servers only", Issue(server_only)},
+  };
+  for (const auto& [kind, files] : bad) {
+    EXPECT_FALSE(GrpcLetsIn(files)) << kind;
+    EXPECT_FALSE(HttpLetsIn(files)) << kind;
+    EXPECT_FALSE(PeersLetIn(files)) << kind;
+  }
+  EXPECT_FALSE(PeersLetIn(Issue(ClientRequest("alice")))) << "a client's";
+  EXPECT_THAT(Logged(), HasSubstr("a client tried to speak as a node"));
+}
+
+TEST_F(TlsTest, ClearTextIsNotServed) {
+  for (const std::string& opening :
+       {std::string("GET /livez HTTP/1.1\r\n\r\n"),
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 33)}) {
+    env::RawClient client(server_->address());
+    client.Send(opening);
+    EXPECT_EQ(client.ReceiveAll(), "");
+  }
+}
+
+TEST_F(TlsTest, AHelloWithoutOurProtocolsIsNotServed) {
+  EXPECT_EQ(Converse(Issue(ClientRequest("alice")), {"imap"}, "", "x"), "");
+  EXPECT_EQ(Converse(Issue(ClientRequest("alice")), {}, "", "x"), "");
+}
+
+TEST_F(TlsTest, BrowsersThatAlsoOfferHttp2GetHttp1) {
+  EXPECT_THAT(Converse(Issue(ClientRequest("alice")), {"h2", "http/1.1"}, "",
+                       "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 200 OK"));
+}
+
+class RevocationTest : public TlsTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = SecureFixture::Config();
+    config.server_tls.revocations = config.peer_tls.revocations = File("crl.pem");
+    return config;
+  }
+  void SetUp() override {
+    Revoke({});
+    TlsTest::SetUp();
+  }
+  void Revoke(const std::vector<std::string>& serials) {
+    Replace("crl.pem", security::MakeRevocationList(authority_, serials, now_s_).value());
+  }
+  std::string SerialOf(const security::TlsFiles& files) {
+    return security::TlsContext::Load(*fs_, files, {.role = security::TlsRole::kClient})
+        .value()
+        ->certificate()
+        .serial;
+  }
+};
+
+TEST_F(RevocationTest, WhoIsRevokedIsLetInNoMoreAndItsOpenConnectionIsNotBelieved) {
+  const security::TlsFiles alice = Issue(ClientRequest("alice"));
+  const security::TlsFiles node = Issue(NodeRequest("node-2"));
+  const auto open = ChannelOf(alice);
+  ASSERT_TRUE(ProduceOver(open).ok());
+  ASSERT_TRUE(HttpLetsIn(alice));
+  ASSERT_TRUE(PeersLetIn(node));
+
+  Revoke({SerialOf(alice), SerialOf(node)});
+  server_->Reload();
+  ASSERT_TRUE(Await([&] { return Logged().find("certificates reloaded") != std::string::npos; }));
+  EXPECT_EQ(ProduceOver(open).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_FALSE(GrpcLetsIn(alice));
+  EXPECT_FALSE(HttpLetsIn(alice));
+  EXPECT_FALSE(PeersLetIn(node));
+}
+
+class PeerNamesTest : public TlsTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = SecureFixture::Config();
+    config.peer_names = {"node-*"};
+    return config;
+  }
+};
+
+TEST_F(PeerNamesTest, ANodeOfAnotherNameIsNotLetIn) {
+  EXPECT_TRUE(PeersLetIn(Issue(NodeRequest("node-2"))));
+  security::CertificateRequest other = NodeRequest("backup");
+  other.hosts = {"127.0.0.1"};
+  EXPECT_FALSE(PeersLetIn(Issue(other)));
+}
+
+class ReloadTest : public TlsTest {
+ protected:
+  // The authority of new certificates; the server's files are rewritten in place.
+  void UseAuthority(const security::PemPair& authority) {
+    const security::PemPair node =
+        security::IssueCertificate(authority, NodeRequest("node-1")).value();
+    Replace("ca.pem", authority.certificate);
+    Replace("cert-1.pem", node.certificate);
+    Replace("cert-1-key.pem", node.key);
+  }
+  size_t Count(const std::string& text) const {
+    const std::string logged = Logged();
+    size_t count = 0;
+    for (size_t at = 0; (at = logged.find(text, at)) != std::string::npos; ++at) ++count;
+    return count;
+  }
+};
+
+TEST_F(ReloadTest, AMismatchedPairChangesNothingAndIsSaid) {
+  const security::PemPair next = security::IssueCertificate(authority_, NodeRequest("new")).value();
+  Replace("cert-1.pem", next.certificate);  // the key comes later
+  server_->Reload();
+  ASSERT_TRUE(Await([&] { return Count("certificates refused, the last good one") == 1; }));
+  EXPECT_THAT(Logged(), HasSubstr("is not the key of the certificate in"));
+  EXPECT_TRUE(GrpcLetsIn(Issue(ClientRequest("alice"))));
+  EXPECT_TRUE(HttpLetsIn(Issue(ClientRequest("alice"))));
+  Replace("cert-1-key.pem", next.key);
+  // Without being told.
+  EXPECT_TRUE(Await([&] { return Count("certificates reloaded") == 1; }));
+  EXPECT_TRUE(GrpcLetsIn(Issue(ClientRequest("alice"))));
+}
+
+TEST_F(ReloadTest, ANewAuthorityEndsTheOldOnesCertificates) {
+  const security::TlsFiles old = Issue(ClientRequest("alice"));
+  const auto open = ChannelOf(old);
+  ASSERT_TRUE(ProduceOver(open).ok());
+  UseAuthority(other_authority_);
+  server_->Reload();
+  ASSERT_TRUE(Await([&] { return Count("certificates reloaded") == 1; }));
+  EXPECT_FALSE(GrpcLetsIn(old));
+  EXPECT_EQ(ProduceOver(open).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(GrpcLetsIn(Issue(ClientRequest("alice"), other_authority_)));
+}
+
+// Certificates and policy change all the time; what is allowed stays allowed, what is not, not.
+TEST_F(ReloadTest, ChangesUnderLoadFailNoCallThatShouldPassAndPassNoneThatShouldFail) {
+  constexpr int kChanges = 100;
+  std::atomic<bool> over{false};
+  std::atomic<int> passed{0};
+  std::atomic<int> wrong{0};
+  const auto alice = ChannelOf("alice");
+  const auto mallory = ChannelOf("mallory");
+  std::vector<std::thread> clients;
+  clients.emplace_back([&] {
+    while (!over) ++(ProduceOver(alice).ok() ? passed : wrong);
+  });
+  clients.emplace_back([&] {
+    while (!over) {
+      const absl::Status status = ProduceOver(mallory);
+      if (status.code() != absl::StatusCode::kPermissionDenied) ++wrong;
+    }
+  });
+  // And new connections, which each shake hands anew.
+  const security::TlsFiles files = Issue(ClientRequest("alice"));
+  clients.emplace_back([&] {
+    while (!over) ++(GrpcLetsIn(files) ? passed : wrong);
+  });
+  for (int i = 0; i < kChanges; ++i) {
+    const size_t before = Count("reloaded");
+    if (i % 2 == 0) {
+      WritePolicy(kEveryoneProduces + ("p, user-" + std::to_string(i) + ", *, produce, allow\n"));
+    } else {
+      UseAuthority(authority_);
+    }
+    server_->Reload();
+    ASSERT_TRUE(Await([&] { return Count("reloaded") > before; }));
+  }
+  over = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(passed, kChanges);
+}
+
+// Every truncation, and bytes changed: a policy is taken whole or not at all, and never lets in whom
+// no rule names.
+TEST_F(ReloadTest, BrokenPoliciesNeverLetAnybodyIn) {
+  const std::string policy = "p, alice, *, produce, allow\np, bob, orders, consume, deny\n";
+  const auto alice = ChannelOf("alice");
+  const auto mallory = ChannelOf("mallory");
+  auto access = std::make_unique<security::Access>();
+  ASSERT_TRUE(access->Load(kTestModel, "model.conf", policy, "policy.csv").ok());
+  const security::Caller nobody{.subject = "mallory", .address = ""};
+  int refused = 0;
+  int tried = 0;
+  const auto attempt = [&](const std::string& broken) {
+    ++tried;
+    if (!access->Load(kTestModel, "model.conf", broken, "policy.csv").ok()) ++refused;
+    EXPECT_TRUE(access->enforced());
+    for (const auto action : {security::Action::kProduce, security::Action::kCluster}) {
+      EXPECT_FALSE(access->Check(nobody, action, {.topic = "default", .unnamed = true}).ok())
+          << broken;
+    }
+  };
+  for (size_t size = 0; size <= policy.size(); ++size) attempt(policy.substr(0, size));
+  for (size_t at = 0; at < policy.size(); ++at) {
+    for (const char byte : {'\0', ',', '\n', '"', '*', 'p', '\xff', '(', '.', '#', '\\', ' ',
+                            'g', '=', '|', '!', '\'', '\t', '1', '/', ';', '%', 'z'}) {
+      std::string changed = policy;
+      changed[at] = byte;
+      attempt(changed);
+      changed = policy;
+      changed.insert(at, 1, byte);
+      attempt(changed);
+    }
+  }
+  EXPECT_GE(tried, 2000);
+  EXPECT_GT(refused, 100);
+  // The same through the server, for some.
+  for (const std::string broken : {"p", "p, alice", "x, alice, *, produce, allow", "p, \"alice"}) {
+    const size_t before = Count("policy refused");
+    Replace("policy.csv", broken);
+    server_->Reload();
+    ASSERT_TRUE(Await([&] { return Count("policy refused") > before; })) << broken;
+    EXPECT_TRUE(ProduceOver(alice).ok()) << broken;
+    EXPECT_EQ(ProduceOver(mallory).code(), absl::StatusCode::kPermissionDenied) << broken;
+  }
+}
+
+class ExpiryTest : public SecureFixture {
+ protected:
+  ServerConfig Config() override {
+    security::CertificateRequest soon = NodeRequest("node-1");
+    soon.not_after_s = now_s_ + 29 * kDayS;
+    ServerConfig config = SecureFixture::Config();
+    config.server_tls = Issue(soon);
+    return config;
+  }
+};
+
+TEST_F(ExpiryTest, WarnsOfACertificateThatExpiresSoon) {
+  EXPECT_THAT(Logged(), HasSubstr("certificate expires soon"));
+  EXPECT_THAT(Logged(), HasSubstr("\"days\":28"));
+}
+
+}  // namespace
+}  // namespace cairn::server
