@@ -20,7 +20,7 @@ TEST(FirstBytesTest, WaitsForMoreOnlyWhileSomethingKnownIsPossible) {
   for (const char* prefix : {"P", "PR", "PRI", "PO", "POS", "G", "GET", "H", "HEA"}) {
     EXPECT_EQ(DetectProtocol(prefix), Protocol::kUndecided) << prefix;
   }
-  for (const char* other : {"\x16\x03\x01", "PRX", "PUT ", "get ", "GETX", "SSH-2.0", "*1\r\n"}) {
+  for (const char* other : {"\x15\x03\x01", "PRX", "PUT ", "get ", "GETX", "SSH-2.0", "*1\r\n"}) {
     EXPECT_EQ(DetectProtocol(other), Protocol::kUnknown) << other;
   }
 }

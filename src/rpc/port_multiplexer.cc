@@ -1,6 +1,6 @@
 #include "rpc/port_multiplexer.h"
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <span>
@@ -10,14 +10,16 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "rpc/client_hello.h"
 #include "rpc/first_bytes.h"
 
 namespace cairn::rpc {
 namespace {
 
 // Enough to decide, and to take the whole HTTP/2 preface (24 bytes) in one read. What is read here
-// beyond the decision travels to the handler.
+// beyond the decision travels to the handler. A ClientHello gets more, step by step.
 constexpr size_t kFirstReadBytes = 64;
+constexpr size_t kHelloReadBytes = 2048;
 
 }  // namespace
 
@@ -57,6 +59,7 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
             .http = count_.http,
             .peer = count_.peer,
             .unknown_protocol = count_.unknown_protocol,
+            .clear_text = count_.clear_text,
             .timed_out = count_.timed_out,
             .disconnected = count_.disconnected,
             .accept_failures = count_.accept_failures,
@@ -74,13 +77,14 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     std::unique_ptr<env::Connection> connection;
     env::Executor::TimerId timer = 0;
     // Shared with the read on its way: a closed connection may still complete it.
-    std::shared_ptr<std::array<char, kFirstReadBytes>> buffer =
-        std::make_shared<std::array<char, kFirstReadBytes>>();
+    std::shared_ptr<std::string> buffer = std::make_shared<std::string>(kFirstReadBytes, '\0');
     size_t filled = 0;
+
+    std::string_view bytes() const { return {buffer->data(), filled}; }
   };
 
   struct Count {
-    std::atomic<uint64_t> accepted{0}, grpc{0}, http{0}, peer{0}, unknown_protocol{0}, timed_out{0},
+    std::atomic<uint64_t> accepted{0}, grpc{0}, http{0}, peer{0}, unknown_protocol{0}, clear_text{0}, timed_out{0},
         disconnected{0}, accept_failures{0}, pending{0};
   };
 
@@ -110,6 +114,10 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void ReadMore(Id id, Pending& pending) {
+    if (pending.filled == pending.buffer->size()) {
+      pending.buffer->resize(
+          std::clamp(2 * pending.filled, kHelloReadBytes, kMaxClientHelloBytes));
+    }
     const std::span<char> room = std::span(*pending.buffer).subspan(pending.filled);
     pending.connection->Read(room, [self = shared_from_this(), id, buffer = pending.buffer](
                                        absl::StatusOr<size_t> read) { self->OnRead(id, read); });
@@ -134,14 +142,41 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     }
     Pending& pending = found->second;
     pending.filled += *read;
-    const Protocol protocol = DetectProtocol({pending.buffer->data(), pending.filled});
-    if (protocol == Protocol::kUndecided) return ReadMore(id, pending);
-    HandOver(protocol, Take(found));
+    const Decision decision = Decide(pending.bytes());
+    if (decision.protocol == Protocol::kUndecided) return ReadMore(id, pending);
+    HandOver(decision, Take(found));
   }
 
-  void HandOver(Protocol protocol, Pending pending) {
+  // What is to become of a connection, and why not when nothing is.
+  struct Decision {
+    Protocol protocol = Protocol::kUnknown;
+    std::string why_not = "protocol not served";
+    bool clear_text = false;
+  };
+
+  Decision Decide(std::string_view bytes) const {
+    const Protocol protocol = DetectProtocol(bytes);
+    if (protocol == Protocol::kTls) return options_.tls ? DecideByHello(bytes) : Decision();
+    const bool secret = protocol == Protocol::kGrpc || protocol == Protocol::kHttp;
+    if (options_.tls && secret) return {.why_not = "TLS is required", .clear_text = true};
+    return {.protocol = protocol};
+  }
+
+  static Decision DecideByHello(std::string_view bytes) {
+    const auto hello = PeekClientHello(bytes);
+    if (!hello.ok()) return {.why_not = std::string(hello.status().message())};
+    if (!hello->complete) return {.protocol = Protocol::kUndecided};
+    // Browsers offer both, and are to get HTTP/1.1.
+    if (hello->Offers("http/1.1")) return {.protocol = Protocol::kHttp};
+    if (hello->Offers("h2")) return {.protocol = Protocol::kGrpc};
+    return {.why_not = "the TLS hello offers neither h2 nor http/1.1"};
+  }
+
+  void HandOver(const Decision& decision, Pending pending) {
+    const Protocol protocol = decision.protocol;
     Handler* handler = nullptr;
-    std::atomic<uint64_t>* counter = &count_.unknown_protocol;
+    std::atomic<uint64_t>* counter =
+        decision.clear_text ? &count_.clear_text : &count_.unknown_protocol;
     if (protocol == Protocol::kGrpc) {
       handler = &handlers_.grpc;
       counter = &count_.grpc;
@@ -154,11 +189,11 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     }
     ++*counter;
     if (handler == nullptr || !*handler) {
-      observer_.OnConnectionRejected(pending.connection->peer_address(), "protocol not served");
+      observer_.OnConnectionRejected(pending.connection->peer_address(), decision.why_not);
       pending.connection->Close();
       return;
     }
-    (*handler)(std::move(pending.connection), std::string(pending.buffer->data(), pending.filled));
+    (*handler)(std::move(pending.connection), std::string(pending.bytes()));
   }
 
   Pending Take(std::unordered_map<Id, Pending>::iterator found) {

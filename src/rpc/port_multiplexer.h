@@ -1,8 +1,8 @@
 // PortMultiplexer: accepts the connections of the RPC port and hands each to the protocol that its
 // first bytes show.
 //
-// Sits between env::Network and the protocols (gRPC, HTTP, later Raft peers). A slow or silent peer
-// costs a timer and a small buffer, not a thread; the number of undecided connections is bounded.
+// Sits between env::Network and the protocols (gRPC, HTTP, Raft peers). A slow or silent peer
+// costs a timer and a small buffer (64 bytes, or a ClientHello), not a thread; the number of undecided connections is bounded.
 // When the process runs out of descriptors, accepting rests for a while instead of spinning.
 //
 // Threads: all work and all handlers run on the executor's thread; constructor, Start, Stop and
@@ -26,6 +26,8 @@ struct MultiplexerOptions {
   int64_t first_bytes_timeout_ns = kFirstBytesTimeoutNs;
   size_t max_pending_connections = kMaxPendingConnections;
   int64_t accept_backoff_ns = kAcceptBackoffNs;
+  // Whether gRPC and HTTP come over TLS, told apart by what the ClientHello offers, and in no other
+  // way. Peers make their own TLS behind their first byte.
   bool tls = false;
 };
 
@@ -36,6 +38,7 @@ struct MultiplexerCounters {
   uint64_t http = 0;
   uint64_t peer = 0;
   uint64_t unknown_protocol = 0;  // closed: the first bytes are of no protocol we serve
+  uint64_t clear_text = 0;        // closed: gRPC or HTTP without TLS
   uint64_t timed_out = 0;         // closed: no first bytes in time
   uint64_t disconnected = 0;      // the peer closed, or failed, before it showed what it is
   uint64_t accept_failures = 0;

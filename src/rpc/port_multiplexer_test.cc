@@ -14,6 +14,8 @@
 #include "base/mutex.h"
 #include "env/event_loop.h"
 #include "env/raw_client.h"
+#include "rpc/client_hello.h"
+#include "rpc/client_hello_testing.h"
 
 namespace cairn::rpc {
 namespace {
@@ -228,6 +230,59 @@ TEST_F(PortMultiplexerTest, RestsBetweenFailedAcceptsInsteadOfSpinning) {
   EXPECT_EQ(executor.waited_ns, 10 * 100);
   EXPECT_EQ(multiplexer_->counters().accept_failures, 10u);
   multiplexer_->Stop();  // it uses the executor of this test
+}
+
+TEST_F(PortMultiplexerTest, TlsIsToldApartByWhatTheHelloOffers) {
+  Start({.tls = true});
+  const auto answer_to = [&](const std::string& protocols) {
+    RawClient client(address_);
+    client.Send(RealHello(protocols));
+    return client.ReceiveAll().substr(0, 5);
+  };
+  EXPECT_EQ(answer_to("\x02h2"), "grpc:");
+  EXPECT_EQ(answer_to("\x08http/1.1"), "http:");
+  EXPECT_EQ(answer_to("\x02h2\x08http/1.1"), "http:");
+  EXPECT_EQ(answer_to("\x04imap"), "");
+  EXPECT_EQ(answer_to(""), "");
+  EXPECT_EQ(multiplexer_->counters().unknown_protocol, 2u);
+  EXPECT_EQ(observer_.rejected("the TLS hello offers neither h2 nor http/1.1"), 2);
+}
+
+TEST_F(PortMultiplexerTest, AHelloMayComeByteByByteAndIsHandedOverWhole) {
+  Start({.tls = true});
+  const std::string hello = RealHello("\x02h2");
+  RawClient client(address_);
+  for (const char byte : hello) client.Send(std::string(1, byte));
+  EXPECT_EQ(client.ReceiveAll(), "grpc:" + hello);
+}
+
+TEST_F(PortMultiplexerTest, WithTlsClearTextIsRefused) {
+  Start({.tls = true});
+  for (const std::string opening : {"GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"}) {
+    RawClient client(address_);
+    client.Send(opening);
+    EXPECT_EQ(client.ReceiveAll(), "");
+  }
+  EXPECT_EQ(multiplexer_->counters().clear_text, 2u);
+  EXPECT_EQ(observer_.rejected("TLS is required"), 2);
+}
+
+TEST_F(PortMultiplexerTest, AHelloLongerThanAnyIsRefused) {
+  Start({.tls = true});
+  RawClient client(address_);
+  std::string endless = std::string("\x16\x03\x01\x40\0\x01\0\x3f\xfb", 9);
+  endless.resize(kMaxClientHelloBytes, 'x');
+  client.Send(endless);
+  EXPECT_EQ(client.ReceiveAll(), "");
+  EXPECT_EQ(multiplexer_->counters().unknown_protocol, 1u);
+}
+
+TEST_F(PortMultiplexerTest, HalfAHelloTimesOut) {
+  Start({.first_bytes_timeout_ns = 50'000'000, .tls = true});
+  RawClient client(address_);
+  client.Send(RealHello("\x02h2").substr(0, 100));
+  EXPECT_EQ(client.ReceiveAll(), "");
+  EXPECT_EQ(multiplexer_->counters().timed_out, 1u);
 }
 
 }  // namespace

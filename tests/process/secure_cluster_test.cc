@@ -1,0 +1,198 @@
+// Three nodes that talk to each other and to clients over TLS alone, with a policy: killed, rotated,
+// and visited by strangers while they run.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "process/await.h"
+#include "process/server_process.h"
+#include "security/tls/certificate_authority.h"
+
+namespace cairn::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int64_t kDayS = 24 * 3600;
+
+class SecureClusterTest : public ::testing::Test {
+ protected:
+  SecureClusterTest()
+      : authority_(security::MakeAuthority("test", now_s_ - kDayS, now_s_ + kDayS).value()) {
+    Write("ca.pem", authority_.certificate);
+    Write("model.conf",
+          "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n"
+          "[policy_effect]\ne = some(where (p.eft == allow))\n"
+          "[matchers]\nm = r.sub == p.sub && keyMatch(r.obj, p.obj) && keyMatch(r.act, p.act)\n");
+    Write("policy.csv", "p, admin, *, *\np, alice, default, produce\np, bob, default, consume\n");
+    for (const char* name : {"admin", "alice", "bob"}) Issue(name, false);
+  }
+
+  std::string File(const std::string& name) const { return scratch_ / name; }
+  void Write(const std::string& name, const std::string& content) const {
+    std::ofstream(File(name + ".new"), std::ios::binary) << content;
+    ASSERT_EQ(std::rename(File(name + ".new").c_str(), File(name).c_str()), 0);
+  }
+  void Issue(const std::string& name, bool node) const {
+    security::CertificateRequest request{.common_name = name,
+                                         .not_before_s = now_s_ - kDayS,
+                                         .not_after_s = now_s_ + kDayS};
+    if (node) request.hosts = {"127.0.0.1"};
+    request.server = node;
+    const security::PemPair pair = security::IssueCertificate(authority_, request).value();
+    Write(name + ".pem", pair.certificate);
+    Write(name + "-key.pem", pair.key);
+  }
+  static std::string NameOf(size_t node) { return "n" + std::to_string(node + 1); }
+
+  std::vector<std::string> PeerFlags(const std::string& certificate) const {
+    return {"--peer-tls-cert-file", File(certificate + ".pem"),     "--peer-tls-key-file",
+            File(certificate + "-key.pem"), "--peer-tls-ca-file", File("ca.pem")};
+  }
+  std::vector<std::string> Flags(const std::string& name) const {
+    std::vector<std::string> flags = PeerFlags(name);
+    flags.insert(flags.end(),
+                 {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
+                  "--server-tls-key-file", File(name + "-key.pem"), "--server-tls-ca-file",
+                  File("ca.pem"), "--acl-model-file", File("model.conf"), "--acl-policy-file",
+                  File("policy.csv")});
+    return flags;
+  }
+  void StartNode(size_t node) {
+    while (nodes_.size() <= node) {
+      nodes_.push_back(std::make_unique<ServerProcess>(File("data-" + NameOf(nodes_.size()))));
+      Issue(NameOf(nodes_.size() - 1), true);
+    }
+    std::vector<std::string> flags = Flags(NameOf(node));
+    if (node == 0) {
+      flags.push_back("--bootstrap");
+    } else {
+      flags.insert(flags.end(), {"--start-join-addrs", nodes_[0]->gossip_address()});
+    }
+    nodes_[node]->Start({}, flags);
+  }
+  void StartThree() {
+    for (size_t node = 0; node < 3; ++node) ASSERT_NO_FATAL_FAILURE(StartNode(node));
+    ASSERT_TRUE(Await([&] { return Voters() == 3 && InSync(); })) << nodes_[0]->events();
+  }
+
+  FinishedProcess Run(const std::string& subject, std::vector<std::string> arguments,
+                      const std::string& input = "") const {
+    std::string addresses;
+    for (const auto& node : nodes_) {
+      if (node->pid() == 0 || node->Ended()) continue;
+      addresses += (addresses.empty() ? "" : ",") + node->address();
+    }
+    arguments.insert(arguments.end(), {"--addr", addresses, "--tls-ca-file", File("ca.pem")});
+    if (!subject.empty()) {
+      arguments.insert(arguments.end(), {"--tls-cert-file", File(subject + ".pem"),
+                                         "--tls-key-file", File(subject + "-key.pem")});
+    }
+    return RunCommand(Cairn(std::move(arguments)), input);
+  }
+  nlohmann::json Status(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"cluster", "status", "--output", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return nlohmann::json::parse(Run("admin", arguments).out, nullptr, false);
+  }
+  size_t Voters() const {
+    const auto json = Status();
+    if (!json.is_object()) return 0;
+    size_t voters = 0;
+    for (const auto& member : json["controller_members"]) voters += member["role"] == "voter";
+    return voters;
+  }
+  bool InSync() const {
+    const auto json = Status({"--topic", "default"});
+    return json.is_object() && json["partitions"].size() == 1 &&
+           json["partitions"][0]["under_replicated"] == false &&
+           json["partitions"][0]["replicas"].size() == 3;
+  }
+  size_t LeaderOfDefault() const {
+    const auto json = Status({"--topic", "default"});
+    const int leader = json["partitions"][0]["leader"];
+    for (const auto& node : json["nodes"]) {
+      if (node["id"] == leader) return std::stoul(node["name"].get<std::string>().substr(1)) - 1;
+    }
+    return 0;
+  }
+  void Send(const std::string& line) {
+    const FinishedProcess sent = Run("alice", {"produce", "default"}, line + "\n");
+    ASSERT_EQ(sent.exit_code, 0) << sent.err;
+    sent_ += line + "\n";
+  }
+
+  const int64_t now_s_ = std::time(nullptr);
+  const security::PemPair authority_;
+  const ScratchDir scratch_;
+  std::vector<std::unique_ptr<ServerProcess>> nodes_;
+  std::string sent_;
+};
+
+TEST_F(SecureClusterTest, ReplicatesSurvivesAKillAndRotatesItsCertificates) {
+  ASSERT_NO_FATAL_FAILURE(StartThree());
+  ASSERT_NO_FATAL_FAILURE(Send("one"));
+
+  const size_t leader = LeaderOfDefault();
+  nodes_[leader]->Kill();
+  ASSERT_NO_FATAL_FAILURE(Send("two"));
+  ASSERT_NO_FATAL_FAILURE(StartNode(leader));
+  ASSERT_TRUE(Await([&] { return InSync(); }));
+
+  // Each gets a new certificate; the next connections, here after a restart, use it.
+  for (size_t node = 0; node < 3; ++node) {
+    Issue(NameOf(node), true);
+    nodes_[node]->Signal(SIGHUP);
+    ASSERT_TRUE(Await([&] {
+      return nodes_[node]->log().find("certificates reloaded") != std::string::npos;
+    })) << nodes_[node]->events();
+  }
+  ASSERT_NO_FATAL_FAILURE(Send("three"));
+  nodes_[1]->Signal(SIGTERM);
+  EXPECT_EQ(nodes_[1]->Wait(), 0);
+  ASSERT_NO_FATAL_FAILURE(StartNode(1));
+  ASSERT_TRUE(Await([&] { return InSync(); }));
+  EXPECT_EQ(Run("bob", {"consume", "default"}).out, sent_);
+}
+
+TEST_F(SecureClusterTest, StrangersGetNothing) {
+  ASSERT_NO_FATAL_FAILURE(StartThree());
+  ASSERT_NO_FATAL_FAILURE(Send("one"));
+  const FinishedProcess nobody = Run("", {"produce", "default", "--timeout", "3"}, "x\n");
+  EXPECT_NE(nobody.exit_code, 0);
+  const FinishedProcess bob = Run("bob", {"produce", "default"}, "x\n");
+  EXPECT_NE(bob.exit_code, 0);
+  EXPECT_THAT(bob.err, HasSubstr("bob not permitted to produce to default"));
+  const FinishedProcess alice = Run("alice", {"cluster", "drain", "n3"});
+  EXPECT_NE(alice.exit_code, 0);
+
+  // A node whose certificate is a client's, and one without any.
+  for (const std::string certificate : {"alice", ""}) {
+    ServerProcess stranger(File("data-stranger-" + certificate));
+    std::vector<std::string> flags = {"--node-name", "stranger", "--start-join-addrs",
+                                      nodes_[0]->address()};
+    if (!certificate.empty()) {
+      const auto peer = PeerFlags(certificate);
+      flags.insert(flags.end(), peer.begin(), peer.end());
+    }
+    const bool started = stranger.TryStart({}, flags);
+    EXPECT_EQ(started, certificate.empty()) << "a client's certificate is refused at the start";
+    if (started) {
+      EXPECT_TRUE(Await([&] { return stranger.log().find("join") != std::string::npos; }));
+    }
+  }
+  EXPECT_EQ(Status()["nodes"].size(), 3u);
+  EXPECT_EQ(Run("bob", {"consume", "default"}).out, sent_);
+}
+
+}  // namespace
+}  // namespace cairn::testing
