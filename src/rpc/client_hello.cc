@@ -68,7 +68,8 @@ absl::StatusOr<ClientHello> ReadHello(std::string_view body) {
   ClientHello hello{.complete = true, .protocols = {}};
   if (fields.empty()) return hello;
   const auto extensions = fields.Vector(2);
-  if (!extensions || !fields.empty()) return Malformed("the extensions are not as long as they say");
+  if (!extensions || !fields.empty())
+    return Malformed("the extensions are not as long as they say");
   for (Fields each(*extensions); !each.empty();) {
     const auto type = each.Number(2);
     const auto data = each.Vector(2);

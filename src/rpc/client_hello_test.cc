@@ -44,8 +44,7 @@ std::string Refusal(const std::string& bytes) {
 TEST(ClientHelloTest, TellsWhatARealClientOffers) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     EXPECT_THAT(Protocols(RealHello("\x02h2", version)), ElementsAre("h2"));
-    EXPECT_THAT(Protocols(RealHello("\x02h2\x08http/1.1", version)),
-                ElementsAre("h2", "http/1.1"));
+    EXPECT_THAT(Protocols(RealHello("\x02h2\x08http/1.1", version)), ElementsAre("h2", "http/1.1"));
     EXPECT_THAT(Protocols(RealHello("", version)), IsEmpty());
   }
 }

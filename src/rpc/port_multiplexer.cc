@@ -84,8 +84,8 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
   };
 
   struct Count {
-    std::atomic<uint64_t> accepted{0}, grpc{0}, http{0}, peer{0}, unknown_protocol{0}, clear_text{0}, timed_out{0},
-        disconnected{0}, accept_failures{0}, pending{0};
+    std::atomic<uint64_t> accepted{0}, grpc{0}, http{0}, peer{0}, unknown_protocol{0},
+        clear_text{0}, timed_out{0}, disconnected{0}, accept_failures{0}, pending{0};
   };
 
   void RestThenAccept() {
@@ -115,8 +115,7 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
 
   void ReadMore(Id id, Pending& pending) {
     if (pending.filled == pending.buffer->size()) {
-      pending.buffer->resize(
-          std::clamp(2 * pending.filled, kHelloReadBytes, kMaxClientHelloBytes));
+      pending.buffer->resize(std::clamp(2 * pending.filled, kHelloReadBytes, kMaxClientHelloBytes));
     }
     const std::span<char> room = std::span(*pending.buffer).subspan(pending.filled);
     pending.connection->Read(room, [self = shared_from_this(), id, buffer = pending.buffer](

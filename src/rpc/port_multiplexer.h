@@ -2,8 +2,9 @@
 // first bytes show.
 //
 // Sits between env::Network and the protocols (gRPC, HTTP, Raft peers). A slow or silent peer
-// costs a timer and a small buffer (64 bytes, or a ClientHello), not a thread; the number of undecided connections is bounded.
-// When the process runs out of descriptors, accepting rests for a while instead of spinning.
+// costs a timer and a small buffer (64 bytes, or a ClientHello), not a thread; the number of
+// undecided connections is bounded. When the process runs out of descriptors, accepting rests for a
+// while instead of spinning.
 //
 // Threads: all work and all handlers run on the executor's thread; constructor, Start, Stop and
 // counters() may be called from any other thread.

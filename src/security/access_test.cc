@@ -167,5 +167,37 @@ TEST_F(AccessTest, TellsTheAuditorWhatItAsksFor) {
   EXPECT_EQ(heard_.size(), 3u);
 }
 
+// Every truncation, and bytes changed: a policy is taken whole or not at all, and never lets in
+// whom no rule names.
+TEST_F(AccessTest, BrokenPoliciesNeverLetAnybodyIn) {
+  const std::string policy = "p, alice, *, produce, allow\np, bob, orders, consume, deny\n";
+  Load(kModel, policy);
+  wants_all_ = false;
+  int refused = 0;
+  int tried = 0;
+  const auto attempt = [&](const std::string& broken) {
+    ++tried;
+    if (!access_.Load(kModel, "model.conf", broken, "policy.csv").ok()) ++refused;
+    EXPECT_TRUE(access_.enforced());
+    for (const Action action : {Action::kProduce, Action::kCluster}) {
+      EXPECT_FALSE(access_.May(Named("mallory"), action, kDefault)) << broken;
+    }
+  };
+  for (size_t size = 0; size <= policy.size(); ++size) attempt(policy.substr(0, size));
+  for (size_t at = 0; at < policy.size(); ++at) {
+    for (const char byte : {'\0', ',', '\n', '"', '*',  'p',  '\xff', '(', '.', '#', '\\', ' ',
+                            'g',  '=', '|',  '!', '\'', '\t', '1',    '/', ';', '%', 'z'}) {
+      std::string changed = policy;
+      changed[at] = byte;
+      attempt(changed);
+      changed = policy;
+      changed.insert(at, 1, byte);
+      attempt(changed);
+    }
+  }
+  EXPECT_GE(tried, 2000);
+  EXPECT_GT(refused, 100);
+}
+
 }  // namespace
 }  // namespace cairn::security

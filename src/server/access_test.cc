@@ -98,9 +98,9 @@ TEST_F(AccessTableTest, EachSubjectMayWhatTheTableSaysAndNothingElse) {
     for (const Row& row : ReadTable()) {
       for (const std::string topic : {"orders", "secrets"}) {
         const bool about_topic = !row.topic_field.empty();
-        const bool may = row.identity_only ||
-                         ((topic == "orders" || !about_topic) &&
-                          row.actions.contains(subject.substr(std::string("may-").size())));
+        const bool may =
+            row.identity_only || ((topic == "orders" || !about_topic) &&
+                                  row.actions.contains(subject.substr(std::string("may-").size())));
         const grpc::Status status = Ask(channel, row, topic);
         const std::string what = subject + " " + row.method->full_name() + " " + topic;
         EXPECT_EQ(status.error_code() != grpc::PERMISSION_DENIED, may)
@@ -163,8 +163,9 @@ TEST_F(AccessTest, ListsShowWhatTheCallerMaySee) {
 }
 
 TEST_F(AccessTest, StreamsEndWhenTheirCallerMayNoMore) {
-  const std::string allowed = "p, root, a, create, allow\np, alice, a, consume, allow\n"
-                              "p, alice, a, produce, allow\n";
+  const std::string allowed =
+      "p, root, a, create, allow\np, alice, a, consume, allow\n"
+      "p, alice, a, produce, allow\n";
   ReloadPolicy(allowed);
   CreateAs("root", "a");
   const auto channel = ChannelOf("alice");

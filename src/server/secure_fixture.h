@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "env/posix.h"
 #include "env/event_loop.h"
+#include "env/posix.h"
 #include "security/tls/certificate_authority.h"
 #include "security/tls/tls_context.h"
 #include "server/server_fixture.h"
@@ -31,7 +31,8 @@ m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
 class SecureFixture : public ServerFixture {
  protected:
   SecureFixture()
-      : authority_(security::MakeAuthority("test", now_s_ - 2 * kDayS, now_s_ + 90 * kDayS).value()) {
+      : authority_(
+            security::MakeAuthority("test", now_s_ - 2 * kDayS, now_s_ + 90 * kDayS).value()) {
     Write("ca.pem", authority_.certificate);
     node_ = Issue(NodeRequest("node-1"));
     Write("model.conf", kTestModel);
@@ -65,7 +66,8 @@ class SecureFixture : public ServerFixture {
   }
 
   security::CertificateRequest ClientRequest(const std::string& name) const {
-    return {.common_name = name, .not_before_s = now_s_ - kDayS, .not_after_s = now_s_ + 60 * kDayS};
+    return {
+        .common_name = name, .not_before_s = now_s_ - kDayS, .not_after_s = now_s_ + 60 * kDayS};
   }
   security::CertificateRequest NodeRequest(const std::string& name) const {
     security::CertificateRequest request = ClientRequest(name);

@@ -1,5 +1,5 @@
-// Three nodes that talk to each other and to clients over TLS alone, with a policy: killed, rotated,
-// and visited by strangers while they run.
+// Three nodes that talk to each other and to clients over TLS alone, with a policy: killed,
+// rotated, and visited by strangers while they run.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,9 +43,8 @@ class SecureClusterTest : public ::testing::Test {
     ASSERT_EQ(std::rename(File(name + ".new").c_str(), File(name).c_str()), 0);
   }
   void Issue(const std::string& name, bool node) const {
-    security::CertificateRequest request{.common_name = name,
-                                         .not_before_s = now_s_ - kDayS,
-                                         .not_after_s = now_s_ + kDayS};
+    security::CertificateRequest request{
+        .common_name = name, .not_before_s = now_s_ - kDayS, .not_after_s = now_s_ + kDayS};
     if (node) request.hosts = {"127.0.0.1"};
     request.server = node;
     const security::PemPair pair = security::IssueCertificate(authority_, request).value();
@@ -55,16 +54,15 @@ class SecureClusterTest : public ::testing::Test {
   static std::string NameOf(size_t node) { return "n" + std::to_string(node + 1); }
 
   std::vector<std::string> PeerFlags(const std::string& certificate) const {
-    return {"--peer-tls-cert-file", File(certificate + ".pem"),     "--peer-tls-key-file",
-            File(certificate + "-key.pem"), "--peer-tls-ca-file", File("ca.pem")};
+    return {"--peer-tls-cert-file",         File(certificate + ".pem"), "--peer-tls-key-file",
+            File(certificate + "-key.pem"), "--peer-tls-ca-file",       File("ca.pem")};
   }
   std::vector<std::string> Flags(const std::string& name) const {
     std::vector<std::string> flags = PeerFlags(name);
-    flags.insert(flags.end(),
-                 {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
-                  "--server-tls-key-file", File(name + "-key.pem"), "--server-tls-ca-file",
-                  File("ca.pem"), "--acl-model-file", File("model.conf"), "--acl-policy-file",
-                  File("policy.csv")});
+    flags.insert(flags.end(), {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
+                               "--server-tls-key-file", File(name + "-key.pem"),
+                               "--server-tls-ca-file", File("ca.pem"), "--acl-model-file",
+                               File("model.conf"), "--acl-policy-file", File("policy.csv")});
     return flags;
   }
   void StartNode(size_t node) {
