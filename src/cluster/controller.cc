@@ -119,8 +119,15 @@ std::shared_ptr<const MetadataView> Controller::view() const {
 
 void Controller::Propose(const Command& command, Done done) {
   if (!stuck_.ok()) return done(stuck_, applied_);
+  const std::string encoded = Encode(command);
+  // What could not be read again would stand in the log for ever, and stop every node at it.
+  if (const auto readable = DecodeCommand(encoded); !readable.ok()) {
+    return done(absl::InvalidArgumentError(base::StrCat(
+                    "impossible command: ", base::StdView(readable.status().message()))),
+                applied_);
+  }
   log::BatchBuilder builder;
-  builder.Add(std::nullopt, Encode(command), dependencies_.clock->WallMs());
+  builder.Add(std::nullopt, encoded, dependencies_.clock->WallMs());
   const auto header = replica_->Propose(builder.Take());
   if (!header.ok()) return done(header.status(), applied_);
   proposals_[header->base_offset] = std::move(done);

@@ -313,6 +313,21 @@ TEST_F(NodeTest, IllegalTopicNamesAreRefused) {
   EXPECT_TRUE(Create(std::string(249, 'x')).ok());
 }
 
+// A command that no node could read again once stopped the controller of the whole cluster.
+TEST_F(NodeTest, ACommandThatCouldNotBeReadAgainIsRefused) {
+  for (const int32_t node : {0, -1}) {
+    SetNodeState command;
+    command.node = NodeId(node);
+    command.state = NodeState::kDraining;
+    std::promise<absl::StatusCode> answered;
+    broker_->RunCommand(command, [&](const absl::StatusOr<CommandResult>& result) {
+      answered.set_value(result.status().code());
+    });
+    EXPECT_EQ(answered.get_future().get(), absl::StatusCode::kInvalidArgument) << node;
+  }
+  EXPECT_TRUE(Create("afterwards").ok());
+}
+
 TEST_F(NodeTest, RetentionRunsInTheBackground) {
   Close();
   options_.retention_interval_ms = 1;
