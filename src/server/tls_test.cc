@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "consensus/peer_codec.h"
+#include "consensus/peer_frame.h"
 #include "env/event_loop.h"
 #include "env/raw_client.h"
 #include "security/tls/tls_connection.h"
@@ -71,9 +73,18 @@ class TlsTest : public SecureFixture {
     EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 200 OK")) << answer;
     return !answer.empty();
   }
-  // A node that is let in is told that it speaks no sense.
+  // A node that is let in is told that it is of another cluster.
   bool PeersLetIn(const security::TlsFiles& files) {
-    return !Converse(files, {}, "\x01", std::string(64, '\xee')).empty();
+    const consensus::Hello hello{.from = {.cluster = base::Uuid::FromRandom(1, 2),
+                                          .node_uuid = base::Uuid::FromRandom(3, 4),
+                                          .node = NodeId(9),
+                                          .name = "stranger",
+                                          .address = "127.0.0.1:1"}};
+    env::SliceBuffer buffer;
+    EncodeHello(hello, buffer);
+    return !Converse(files, {}, std::string(1, consensus::kPeerFirstByte),
+                     std::string(buffer.Take().front().view()))
+                .empty();
   }
 
   security::TlsFiles WithoutCertificate() const { return {.authorities = File("ca.pem")}; }
