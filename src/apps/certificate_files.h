@@ -22,7 +22,7 @@ namespace cairn::apps {
 
 // Certificates and lists are valid from a little before they are made: a clock that is behind ours
 // is no reason to refuse them.
-inline constexpr int64_t kClockSkewS = 5 * 60;
+inline constexpr int64_t kClockSkewS = 300;
 
 class CertificateDirectory {
  public:

@@ -138,6 +138,19 @@ TEST_F(AuditLogTest, AFullQueueDropsAndTellsWhereAndHowMany) {
   EXPECT_EQ(log_->counters().dropped, 3u);
 }
 
+TEST_F(AuditLogTest, TheLineAboutDroppedRecordsIsWhereTheyWouldBe) {
+  const size_t count = AuditLog::kMaxBatchRecords + 1;
+  Open({.max_queued = count});
+  for (size_t i = 0; i < count; ++i) log_->Record(Denial("early"));
+  log_->Record(Denial("lost"));
+  ASSERT_TRUE(executor_.RunOne());  // all but one
+  log_->Record(Denial("late"));
+  executor_.RunUntilIdle();
+  const std::vector<std::string> lines = Lines(Text());
+  ASSERT_EQ(lines.size(), count + 2);
+  EXPECT_THAT(std::vector(lines.end() - 3, lines.end()), ElementsAre("early", "-1", "late"));
+}
+
 TEST_F(AuditLogTest, TheLineAboutDroppedRecordsHasTheTimeOfTheLast) {
   Open({.max_queued = 1});
   log_->Record(Denial("a"));
@@ -291,6 +304,20 @@ TEST_F(AuditLogTest, AReopenThatFailsLosesNothing) {
   EXPECT_THAT(Lines(Text()), ElementsAre("a"));
   EXPECT_EQ(errors_.size(), 1u);
   EXPECT_EQ(log_->counters().failures, 2u);
+}
+
+TEST_F(AuditLogTest, AReopenTriesAgainAtOnce) {
+  Open();
+  fs_.FailNext(SimOp::kWrite, "audit.log", SimFault::kNoSpace);
+  log_->Record(Denial("a"));
+  executor_.RunUntilIdle();
+  EXPECT_EQ(Text(), "");
+  ASSERT_TRUE(fs_.Rename("audit.log", "audit.log.1").ok());
+  log_->Reopen();
+  executor_.RunUntilIdle();
+  EXPECT_THAT(Lines(Text()), ElementsAre("a"));
+  Second();
+  EXPECT_THAT(Lines(Text()), ElementsAre("a"));  // the attempt that was planned is not made
 }
 
 TEST_F(AuditLogTest, HostileNamesBreakNoLine) {

@@ -17,7 +17,7 @@ namespace cairn::security {
 namespace {
 
 constexpr size_t kMaxNameBytes = 64;  // RFC 5280 appendix A, ub-common-name
-constexpr int64_t kDayS = 24 * 3600;
+constexpr int64_t kDayS = int64_t{24} * 3600;
 
 using ListPtr = std::unique_ptr<X509_CRL, Freed<X509_CRL_free>>;
 using NumberPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
