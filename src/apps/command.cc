@@ -111,7 +111,8 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   app->set_help_flag("-h,--help", "Print this help and exit");
   app->failure_message(CLI::FailureMessage::simple);
   app->footer(
-      "Exit codes: 0 done, 1 failed, 2 wrong usage. Logs and progress go to stderr.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied (`acl check`). Logs and progress go "
+      "to stderr.\n"
       "Each command has its own --help.");
   AddServerCommand(*app, chosen);
   AddProduceCommand(*app, chosen);
@@ -119,6 +120,8 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   AddTopicCommand(*app, chosen);
   AddClusterCommand(*app, chosen);
   AddLogCommand(*app, chosen);
+  AddCertsCommand(*app, chosen);
+  AddAclCommand(*app, chosen);
   AddBenchCommand(*app, chosen);
   AddSimCommand(*app, chosen);
   AddDocsCommand(*app, chosen);

@@ -16,6 +16,9 @@ namespace cairn::apps {
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
+// `acl check` only: the command did its work, and the answer is no. Not kFailed: a script has to
+// tell a denial from a policy that could not be read.
+inline constexpr int kDenied = 3;
 
 enum class OutputFormat { kText, kJson };
 
@@ -58,6 +61,9 @@ void AddClusterCommand(CLI::App& app, Chosen& chosen);
 // Those of `cairn cluster` that are about gossip.
 void AddGossipCommands(CLI::App& cluster, Chosen& chosen);
 void AddLogCommand(CLI::App& app, Chosen& chosen);
+// What needs neither a server nor a log.
+void AddCertsCommand(CLI::App& app, Chosen& chosen);
+void AddAclCommand(CLI::App& app, Chosen& chosen);
 void AddBenchCommand(CLI::App& app, Chosen& chosen);
 void AddSimCommand(CLI::App& app, Chosen& chosen);
 void AddDocsCommand(CLI::App& app, Chosen& chosen);

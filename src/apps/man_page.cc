@@ -67,7 +67,7 @@ std::string ManPage(const CLI::App& app) {
   out +=
       ".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed; the message on stderr says what was "
       "wrong and what "
-      "to do.\n.TP\n.B 2\nWrong usage.\n"
+      "to do.\n.TP\n.B 2\nWrong usage.\n.TP\n.B 3\nDenied: the answer of \\fBcairn acl check\\fR.\n"
       ".SH ENVIRONMENT\nOptions that name an environment variable take its value when they are "
       "absent.\n"
       ".SH EXAMPLES\n.nf\ncairn server \\-\\-data\\-dir /var/lib/cairn\ncairn topic create "

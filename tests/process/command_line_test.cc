@@ -185,7 +185,8 @@ TEST_F(CommandLineTest, SaysWhatToDoWhenNobodyListens) {
 }
 
 TEST_F(CommandLineTest, EveryCommandHasHelpAndEveryShellACompletion) {
-  for (const char* command : {"server", "produce", "consume", "topic", "log", "bench", "version"}) {
+  for (const char* command :
+       {"server", "produce", "consume", "topic", "log", "certs", "acl", "bench", "version"}) {
     EXPECT_THAT(Run({command, "--help"}), HasSubstr("--help")) << command;
     EXPECT_THAT(Run({"docs", "man"}), HasSubstr(std::string("cairn ") + command)) << command;
   }

@@ -11,12 +11,13 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "security/tls/openssl.h"
+#include "security/tls/peer_certificate.h"
 
 namespace cairn::security {
 namespace {
 
 constexpr size_t kMaxNameBytes = 64;  // RFC 5280 appendix A, ub-common-name
-constexpr int64_t kListLifeS = 24 * 3600;
+constexpr int64_t kDayS = int64_t{24} * 3600;
 
 using ListPtr = std::unique_ptr<X509_CRL, Freed<X509_CRL_free>>;
 using NumberPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
@@ -89,6 +90,13 @@ absl::StatusOr<PemPair> ToPem(X509* certificate, EVP_PKEY* key) {
                                                            nullptr);
                          }));
   return pair;
+}
+
+absl::StatusOr<CertificatePtr> ReadCertificate(const std::string& pem) {
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  CertificatePtr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  if (certificate != nullptr) return certificate;
+  return absl::InvalidArgumentError(base::StrCat("no certificate: ", TakeOpensslError()));
 }
 
 struct Authority {
@@ -179,11 +187,12 @@ absl::StatusOr<PemPair> IssueCertificate(const PemPair& authority,
 
 absl::StatusOr<std::string> MakeRevocationList(const PemPair& authority,
                                                const std::vector<std::string>& serials,
-                                               int64_t now_s) {
+                                               int64_t now_s, int64_t days) {
+  if (days < 1) return absl::InvalidArgumentError("a revocation list is valid for a day at least");
   CAIRN_ASSIGN_OR_RETURN(const Authority issuer, Read(authority));
   const ListPtr list(X509_CRL_new());
   const TimePtr now(ASN1_TIME_set(nullptr, now_s));
-  const TimePtr next(ASN1_TIME_set(nullptr, now_s + kListLifeS));
+  const TimePtr next(ASN1_TIME_set(nullptr, now_s + days * kDayS));
   bool made =
       X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1 &&
       X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(issuer.certificate.get())) == 1 &&
@@ -207,6 +216,21 @@ absl::StatusOr<std::string> MakeRevocationList(const PemPair& authority,
          X509_CRL_sign(list.get(), issuer.key.get(), EVP_sha256()) != 0;
   if (!made) return Failed("a revocation list");
   return ToPem([&](BIO* to) { return PEM_write_bio_X509_CRL(to, list.get()); });
+}
+
+absl::StatusOr<std::string> SerialOfIssued(const std::string& authority_certificate,
+                                           const std::string& certificate) {
+  CAIRN_ASSIGN_OR_RETURN(const CertificatePtr issuer, ReadCertificate(authority_certificate));
+  CAIRN_ASSIGN_OR_RETURN(const CertificatePtr issued, ReadCertificate(certificate));
+  if (X509_cmp(issuer.get(), issued.get()) == 0) {
+    return absl::InvalidArgumentError("the certificate of the authority itself");
+  }
+  EVP_PKEY* key = X509_get0_pubkey(issuer.get());
+  if (key == nullptr || X509_verify(issued.get(), key) != 1) {
+    return absl::InvalidArgumentError(
+        base::StrCat("a certificate of another authority: ", TakeOpensslError()));
+  }
+  return DescribeCertificate(issued.get()).serial;
 }
 
 }  // namespace cairn::security

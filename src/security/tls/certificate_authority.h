@@ -39,9 +39,17 @@ absl::StatusOr<PemPair> IssueCertificate(const PemPair& authority,
                                          const CertificateRequest& request);
 
 // A list with which `authority` takes back the certificates of these serial numbers (hexadecimal,
-// as in PeerCertificate), as PEM. Valid for a day.
+// as in PeerCertificate), as PEM. Valid from `now_s` for `days` days: who checks against it trusts
+// nobody after them. Errors: INVALID_ARGUMENT for an authority that cannot be read, a serial number
+// that is none, or less than a day; INTERNAL from OpenSSL.
 absl::StatusOr<std::string> MakeRevocationList(const PemPair& authority,
                                                const std::vector<std::string>& serials,
-                                               int64_t now_s);
+                                               int64_t now_s, int64_t days = 1);
+
+// The serial number (hexadecimal, as in PeerCertificate) of a certificate that this authority has
+// signed; both are PEM. Errors: INVALID_ARGUMENT for what is no certificate, that of another
+// authority, and that of the authority itself.
+absl::StatusOr<std::string> SerialOfIssued(const std::string& authority_certificate,
+                                           const std::string& certificate);
 
 }  // namespace cairn::security
