@@ -3,6 +3,7 @@
 #include <google/protobuf/dynamic_message.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
@@ -213,6 +214,34 @@ TEST_F(AccessTest, ABrokenPolicyIsRefusedWholeAndSaidOnce) {
   EXPECT_EQ(ProduceOver(ChannelOf("root"), "a").code(), absl::StatusCode::kPermissionDenied);
   admin_ = cairn::v1::Admin::NewStub(ChannelOf("root"));
   EXPECT_EQ(Reason(CreateTopic("a")), "TOPIC_EXISTS");
+}
+
+class AuditTest : public AccessTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = AccessTest::Config();
+    config.audit.path = File("audit.jsonl");
+    return config;
+  }
+};
+
+TEST_F(AuditTest, DenialsAreWrittenDownOneForEachDecision) {
+  ReloadPolicy("p, root, a, create, allow\np, root, a, describe, allow\n");
+  CreateAs("root", "a");
+  const auto mallory = ChannelOf("mallory");
+  EXPECT_FALSE(ProduceOver(mallory, "a").ok());
+  EXPECT_FALSE(ProduceOver(mallory).ok());
+  server_->Stop();
+  std::ifstream file(File("audit.jsonl"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["subject"], "mallory");
+  EXPECT_EQ(lines[0]["action"], "produce");
+  EXPECT_EQ(lines[0]["object"], "a");
+  EXPECT_EQ(lines[0]["allowed"], false);
+  EXPECT_THAT(lines[0]["address"].get<std::string>(), HasSubstr("127.0.0.1:"));
+  EXPECT_EQ(lines[1]["object"], "default");
 }
 
 }  // namespace

@@ -135,6 +135,41 @@ std::string ShowLogFormat(const ServerConfig& config) {
   return std::string(LogFormatName(config.log_format));
 }
 
+// Words for the values of an enumeration, the first for its 0.
+template <typename Enum, size_t kCount>
+absl::Status SetWord(Enum& value, const std::array<std::string_view, kCount>& words,
+                     std::string_view text) {
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found == words.end()) {
+    return absl::InvalidArgumentError(
+        base::StrCat("\"", text, "\" is none of ",
+                     absl::StrJoin(words, ", ", [](auto* to, auto word) { to->append(word); })));
+  }
+  value = static_cast<Enum>(found - words.begin());
+  return absl::OkStatus();
+}
+
+constexpr std::array<std::string_view, 2> kAuditedDecisions = {"denials", "all"};
+constexpr std::array<std::string_view, 3> kAuditSyncs = {"never", "interval", "batch"};
+
+absl::Status SetAuditLog(ServerConfig& config, std::string_view text) {
+  config.audit.path = text;
+  return absl::OkStatus();
+}
+std::string ShowAuditLog(const ServerConfig& config) { return config.audit.path; }
+absl::Status SetAuditDecisions(ServerConfig& config, std::string_view text) {
+  return SetWord(config.audit.which, kAuditedDecisions, text);
+}
+std::string ShowAuditDecisions(const ServerConfig& config) {
+  return std::string(kAuditedDecisions[static_cast<size_t>(config.audit.which)]);
+}
+absl::Status SetAuditSync(ServerConfig& config, std::string_view text) {
+  return SetWord(config.audit.sync, kAuditSyncs, text);
+}
+std::string ShowAuditSync(const ServerConfig& config) {
+  return std::string(kAuditSyncs[static_cast<size_t>(config.audit.sync)]);
+}
+
 using C = ServerConfig;
 using T = broker::TopicSettings;
 using F = security::TlsFiles;
@@ -200,6 +235,14 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      SetText<&C::acl_model_file>, ShowText<&C::acl_model_file>},
     {"acl_policy_file", "FILE", "the rules for that model", SetText<&C::acl_policy_file>,
      ShowText<&C::acl_policy_file>},
+    {"audit_log", "FILE",
+     "append decisions of authorisation to this file, as lines of JSON; SIGHUP opens it again",
+     SetAuditLog, ShowAuditLog},
+    {"audit_decisions", "WHICH", "denials, or all decisions", SetAuditDecisions,
+     ShowAuditDecisions},
+    {"audit_sync", "WHEN",
+     "make the audit log durable never, by interval (a second), or before the next batch",
+     SetAuditSync, ShowAuditSync},
     {"no_reflection", "", "do not tell gRPC clients what there is to call",
      SetBool<&C::no_reflection>, ShowBool<&C::no_reflection>},
     {"log_level", "LEVEL", "least level that is logged: debug, info, warn, error", SetLogLevel,

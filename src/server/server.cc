@@ -140,11 +140,19 @@ class Server::Impl {
       }
       if (node_ != nullptr) node_->Stop();
       if (http_ != nullptr) http_->Stop();
+      if (audit_ != nullptr) {
+        std::promise<void> ended;
+        audit_->Stop([&ended] { ended.set_value(); });
+        ended.get_future().wait();
+      }
       if (node_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
     });
   }
 
-  void Reload() { security_->Reload(); }
+  void Reload() {
+    security_->Reload();
+    if (audit_ != nullptr) audit_->Reopen();
+  }
 
   const std::string& address() const { return address_; }
   cluster::Node& node() { return *node_; }
@@ -181,6 +189,7 @@ class Server::Impl {
                    .nodes = {.names = config_.peer_names}};
     options.model_file = config_.acl_model_file;
     options.policy_file = config_.acl_policy_file;
+    if (!config_.audit.path.empty()) CAIRN_RETURN_IF_ERROR(OpenAudit(options.auditor));
     CAIRN_ASSIGN_OR_RETURN(security_, SecurityFiles::Open({.fs = fs_.get(),
                                                            .clock = &env::SystemClock(),
                                                            .executor = &files_,
@@ -191,6 +200,26 @@ class Server::Impl {
       dialer_ = std::make_unique<SecureDialer>(network_, network_, *security_->tls(),
                                                security::NodeRule{.names = config_.peer_names});
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenAudit(security::Access::Auditor& auditor) {
+    CAIRN_ASSIGN_OR_RETURN(
+        audit_, security::AuditLog::Open(*fs_, files_, config_.audit, [this](absl::Status why) {
+          logger_.Log(LogLevel::kError, "audit log cannot be written",
+                      {{"error", std::string(base::StdView(why.message()))}});
+        }));
+    const bool all = config_.audit.which == security::AuditedDecisions::kAll;
+    auditor.wants = [all](bool allowed) { return all || !allowed; };
+    auditor.record = [audit = audit_.get()](const security::AccessDecision& decision) {
+      audit->Record({.time_ms = env::SystemClock().WallMs(),
+                     .subject = decision.caller.subject,
+                     .address = decision.caller.address,
+                     .action = std::string(ToString(decision.action)),
+                     .object = std::string(decision.object),
+                     .allowed = decision.allowed,
+                     .rule = decision.rule});
+    };
     return absl::OkStatus();
   }
 
@@ -449,6 +478,7 @@ class Server::Impl {
   std::vector<std::unique_ptr<Shard>> shards_;
   env::EventLoop reader_{"cairn-reader"};  // old entries for followers
   env::EventLoop files_{"cairn-files"};    // what is small and waits: gossip's and security's files
+  std::unique_ptr<security::AuditLog> audit_;
   std::shared_ptr<SecurityFiles> security_;          // shared with what is posted
   std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
   std::unique_ptr<cluster::Node> node_;

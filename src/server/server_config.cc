@@ -67,6 +67,10 @@ absl::Status ValidateSecurity(const ServerConfig& config) {
         "--acl-policy-file needs --server-tls-ca-file: without certificates nobody could be told "
         "apart, and nobody would be allowed anything");
   }
+  if (!config.audit.path.empty() && config.acl_model_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--audit-log has nothing to tell without --acl-model-file and --acl-policy-file");
+  }
   return absl::OkStatus();
 }
 

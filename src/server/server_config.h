@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/topic.h"
+#include "security/audit_log.h"
 #include "security/tls/tls_context.h"
 #include "server/logger.h"
 
@@ -45,6 +46,7 @@ struct ServerConfig {
   // Casbin's; both or neither.
   std::string acl_model_file;
   std::string acl_policy_file;
+  security::AuditLogOptions audit;  // path "": no audit log
   bool no_reflection = false;
 
   LogLevel log_level = LogLevel::kInfo;
