@@ -105,6 +105,8 @@ class ConnectionCensus : public std::enable_shared_from_this<ConnectionCensus> {
 
   explicit ConnectionCensus(ConnectionLimits limits) : limits_(limits) {}
 
+  static bool IsClosed(int descriptor, const Watched& watched);
+
   void Leave(const std::string& address, Place::Kind kind);
   void Watch(int descriptor, Place place);
 
