@@ -135,8 +135,7 @@ TEST(ClientHelloTest, RefusesRecordsThatAreNone) {
   // In the middle of a hello too.
   const std::string first = InRecords(MessageOf(hello).substr(0, 20));
   EXPECT_EQ(PeekClientHello(first + "\x15").why, "a record that is not of the handshake");
-  EXPECT_EQ(PeekClientHello(first + "\x16\x03\x01\x00\x00"s).why,
-            "an empty record");
+  EXPECT_EQ(PeekClientHello(first + "\x16\x03\x01\x00\x00"s).why, "an empty record");
 }
 
 TEST(ClientHelloTest, RefusesLengthsOfTheMessageThatCannotBe) {

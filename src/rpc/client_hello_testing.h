@@ -76,7 +76,7 @@ inline std::string HandMadeHello(const std::vector<std::string>& protocols) {
 
 struct OpensslHelloOptions {
   std::vector<std::string> protocols = {};
-  std::string host = {};          // the server's name; "" for none
+  std::string host = {};         // the server's name; "" for none
   int version = TLS1_3_VERSION;  // the highest
 };
 

@@ -189,9 +189,9 @@ bool ConnectionCensus::IsClosed(int descriptor, const Watched& watched) {
 }
 
 bool ConnectionCensus::DropOneOfAll() {
-  const auto closed =
-      FindFrom(watched_, last_looked_at_, [](const auto& entry) { return entry.first; },
-               [](const auto& entry) { return IsClosed(entry.first, entry.second); });
+  const auto closed = FindFrom(
+      watched_, last_looked_at_, [](const auto& entry) { return entry.first; },
+      [](const auto& entry) { return IsClosed(entry.first, entry.second); });
   if (closed == watched_.end()) return false;
   ForgetLocked(closed);
   return true;

@@ -3,10 +3,10 @@
 //
 // Between the port multiplexer, which asks it for a Place for each connection, and the protocols,
 // which know nothing of it: a connection that has a place is wrapped, and gives the place back when
-// it is closed. Code that takes the descriptor away (gRPC) closes it without a word. Such a place is
-// therefore kept with the descriptor and its socket's inode, and is free as soon as the descriptor
-// is closed or belongs to another socket. That is looked up only at a limit, so counting costs O(1)
-// otherwise.
+// it is closed. Code that takes the descriptor away (gRPC) closes it without a word. Such a place
+// is therefore kept with the descriptor and its socket's inode, and is free as soon as the
+// descriptor is closed or belongs to another socket. That is looked up only at a limit, so counting
+// costs O(1) otherwise.
 //
 // Thread-safe. Places and wrapped connections keep the census alive.
 #pragma once

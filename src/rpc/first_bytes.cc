@@ -9,7 +9,7 @@ Protocol DetectProtocol(std::string_view first_bytes) {
   };
   static constexpr Opening kOpenings[] = {
       {"PRI ", Protocol::kGrpc}, {"GET ", Protocol::kHttp}, {"HEAD", Protocol::kHttp},
-      {"POST", Protocol::kHttp}, {"\x01", Protocol::kPeer},
+      {"POST", Protocol::kHttp}, {"\x01", Protocol::kPeer}, {"\x16", Protocol::kTls},
   };
   for (const Opening& opening : kOpenings) {
     if (first_bytes.starts_with(opening.bytes)) return opening.protocol;

@@ -10,7 +10,8 @@ enum class Protocol {
   kGrpc,       // "PRI ", the start of the HTTP/2 preface (RFC 9113 section 3.4)
   kHttp,       // "GET ", "HEAD", "POST"
   kPeer,       // 0x01: another node's Raft connection
-  kUnknown,    // anything else, a TLS ClientHello (0x16) included as long as there is no TLS
+  kTls,        // 0x16: a TLS handshake record; its ClientHello says more (client_hello.h)
+  kUnknown,    // anything else
 };
 
 // Looks at the first up to four bytes. Undecided only for less than four.

@@ -13,6 +13,7 @@ TEST(FirstBytesTest, KnowsEachProtocolByItsOpening) {
   EXPECT_EQ(DetectProtocol("HEAD"), Protocol::kHttp);
   EXPECT_EQ(DetectProtocol("POST"), Protocol::kHttp);
   EXPECT_EQ(DetectProtocol("\x01"), Protocol::kPeer);
+  EXPECT_EQ(DetectProtocol("\x16"), Protocol::kTls);
 }
 
 TEST(FirstBytesTest, WaitsForMoreOnlyWhileSomethingKnownIsPossible) {
@@ -20,7 +21,7 @@ TEST(FirstBytesTest, WaitsForMoreOnlyWhileSomethingKnownIsPossible) {
   for (const char* prefix : {"P", "PR", "PRI", "PO", "POS", "G", "GET", "H", "HEA"}) {
     EXPECT_EQ(DetectProtocol(prefix), Protocol::kUndecided) << prefix;
   }
-  for (const char* other : {"\x16\x03\x01", "PRX", "PUT ", "get ", "GETX", "SSH-2.0", "*1\r\n"}) {
+  for (const char* other : {"\x15\x03\x01", "PRX", "PUT ", "get ", "GETX", "SSH-2.0", "*1\r\n"}) {
     EXPECT_EQ(DetectProtocol(other), Protocol::kUnknown) << other;
   }
 }
