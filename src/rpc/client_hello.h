@@ -1,9 +1,12 @@
-// A look into the start of a TLS connection, before anybody speaks TLS: which protocols does the
-// client offer (ALPN, RFC 7301)?
+// A look into a TLS ClientHello before anybody has taken the connection: is it all there, and which
+// protocols does it offer by ALPN.
 //
-// Reads the ClientHello (RFC 8446 section 4.1.2, the same in TLS 1.2) out of its records (section
-// 5.1), over which it may be spread. Nothing is kept, nothing trusted: every length is checked
-// against what is there. Thread-safe, as it has no state.
+// Between the port multiplexer, which collects the bytes, and the TLS stack that gets all of them.
+// Only the shape is checked, as far as it leads to ALPN; what the hello asks for is the TLS stack's
+// business. Records: RFC 8446 section 5.1; the hello: RFC 8446 section 4.1.2 and RFC 5246 section
+// 7.4.1.2; ALPN: RFC 7301 section 3.1.
+//
+// Thread-safe (pure).
 #pragma once
 
 #include <cstddef>
@@ -11,25 +14,33 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
-
 namespace cairn::rpc {
 
-// The first byte of every TLS connection: a record of the handshake.
-inline constexpr char kTlsFirstByte = 0x16;
-// A hello with its records. Browsers send 2 KiB, with keys against quantum computers.
-inline constexpr size_t kMaxClientHelloBytes = 16 << 10;
-
 struct ClientHello {
-  bool complete = false;  // false: read on
-  // What the client offers, in its order.
+  enum class State {
+    kIncomplete,
+    kComplete,
+    kMalformed,  // or larger than kMaxClientHelloBytes
+  };
+
+  State state = State::kIncomplete;
+  // kIncomplete: with fewer bytes in all than this the answer stays the same, unless it turns out
+  // malformed. More than were given; at most kMaxClientHelloBytes.
+  size_t needed_bytes = 0;
+  // kMalformed: what is wrong, for an operator. Valid for ever.
+  std::string_view why;
+  // kComplete: in the client's order; empty without ALPN.
   std::vector<std::string> protocols;
 
   bool Offers(std::string_view protocol) const;
 };
 
-// `received` is the start of a connection whose first byte is kTlsFirstByte. Errors:
-// INVALID_ARGUMENT when it is no ClientHello, or longer than kMaxClientHelloBytes.
-absl::StatusOr<ClientHello> PeekClientHello(std::string_view received);
+// Looks at the first `received` bytes of a connection, whose first is 0x16 if it is TLS. The hello
+// may be spread over several records; what follows it is not looked at. Time is linear in the
+// bytes; memory is taken only for the protocols and to join a hello of several records.
+//
+// Looking again whenever needed_bytes have come costs about fifty looks at most, whatever the
+// peer's records are like: each look but the last ones leaves a sixth less to wait for.
+ClientHello PeekClientHello(std::string_view received);
 
 }  // namespace cairn::rpc

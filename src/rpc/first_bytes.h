@@ -10,7 +10,7 @@ enum class Protocol {
   kGrpc,       // "PRI ", the start of the HTTP/2 preface (RFC 9113 section 3.4)
   kHttp,       // "GET ", "HEAD", "POST"
   kPeer,       // 0x01: another node's Raft connection
-  kTls,        // 0x16: a TLS ClientHello, which says more
+  kTls,        // 0x16: a TLS handshake record; its ClientHello says more (client_hello.h)
   kUnknown,    // anything else
 };
 

@@ -13,6 +13,7 @@ TEST(FirstBytesTest, KnowsEachProtocolByItsOpening) {
   EXPECT_EQ(DetectProtocol("HEAD"), Protocol::kHttp);
   EXPECT_EQ(DetectProtocol("POST"), Protocol::kHttp);
   EXPECT_EQ(DetectProtocol("\x01"), Protocol::kPeer);
+  EXPECT_EQ(DetectProtocol("\x16"), Protocol::kTls);
 }
 
 TEST(FirstBytesTest, WaitsForMoreOnlyWhileSomethingKnownIsPossible) {

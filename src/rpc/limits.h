@@ -38,8 +38,15 @@ inline constexpr size_t kGrpcMemoryBytes = 512 << 20;
 inline constexpr int64_t kFirstBytesTimeoutNs = 5'000'000'000;
 // And gRPC's preface and settings must follow within this.
 inline constexpr int kGrpcHandshakeTimeoutMs = 10'000;
-// Connections that have not shown what they are. Each costs a descriptor, a timer and 64 bytes.
+// Connections that have not shown what they are. Each costs a descriptor, a timer and 64 bytes, or
+// up to kMaxClientHelloBytes while its ClientHello is on the way: 16 MiB for all of them.
 inline constexpr size_t kMaxPendingConnections = 1024;
+// A TLS ClientHello, with the headers of its records. Those of browsers with post-quantum key
+// shares have 2 KiB, and session tickets add a few more; the protocol itself would allow 16 MiB.
+inline constexpr size_t kMaxClientHelloBytes = 16 << 10;
+// Descriptors of connections given away that the census looks at for one new connection, at a
+// limit: each look is a system call of less than a microsecond, and a refused client comes again.
+inline constexpr size_t kCensusLooks = 256;
 // How long accepting rests when the process is out of descriptors or too many connections are
 // pending.
 inline constexpr int64_t kAcceptBackoffNs = 100'000'000;

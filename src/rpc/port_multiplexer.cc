@@ -11,15 +11,19 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "rpc/client_hello.h"
+#include "rpc/connection_census.h"
 #include "rpc/first_bytes.h"
 
 namespace cairn::rpc {
 namespace {
 
-// Enough to decide, and to take the whole HTTP/2 preface (24 bytes) in one read. What is read here
-// beyond the decision travels to the handler. A ClientHello gets more, step by step.
+// Enough to decide without TLS, and to take the whole HTTP/2 preface (24 bytes) in one read. What
+// is read here beyond the decision travels to the handler. A ClientHello says how much more it
+// needs.
 constexpr size_t kFirstReadBytes = 64;
-constexpr size_t kHelloReadBytes = 2048;
+
+constexpr std::string_view kAlpnHttp1 = "http/1.1";  // RFC 7301 section 6
+constexpr std::string_view kAlpnHttp2 = "h2";        // RFC 9113 section 3.1
 
 }  // namespace
 
@@ -31,7 +35,9 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
         listener_(std::move(listener)),
         handlers_(std::move(handlers)),
         observer_(observer),
-        options_(options) {}
+        options_(options),
+        census_(ConnectionCensus::New({.total = options.max_connections,
+                                       .per_address = options.max_connections_per_address})) {}
 
   void AcceptNext() {
     if (stopped_) return;
@@ -59,11 +65,14 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
             .http = count_.http,
             .peer = count_.peer,
             .unknown_protocol = count_.unknown_protocol,
-            .clear_text = count_.clear_text,
+            .malformed_hello = count_.malformed_hello,
+            .plaintext_refused = count_.plaintext_refused,
+            .refused_at_limit = count_.refused_at_limit,
             .timed_out = count_.timed_out,
             .disconnected = count_.disconnected,
             .accept_failures = count_.accept_failures,
-            .pending = count_.pending};
+            .pending = count_.pending,
+            .connections = census_->total()};
   }
 
   env::Executor& executor() { return executor_; }
@@ -74,18 +83,23 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
   using Id = uint64_t;
 
   struct Pending {
+    std::string_view bytes() const { return std::string_view(*buffer).substr(0, filled); }
+
     std::unique_ptr<env::Connection> connection;
+    ConnectionCensus::Place place;
     env::Executor::TimerId timer = 0;
-    // Shared with the read on its way: a closed connection may still complete it.
+    // Shared with the read on its way: a closed connection may still complete it. Grows between
+    // reads.
     std::shared_ptr<std::string> buffer = std::make_shared<std::string>(kFirstReadBytes, '\0');
     size_t filled = 0;
-
-    std::string_view bytes() const { return {buffer->data(), filled}; }
+    size_t needed = 1;  // no decision with fewer bytes; at most the buffer's size
   };
+  using PendingMap = std::unordered_map<Id, Pending>;
 
   struct Count {
     std::atomic<uint64_t> accepted{0}, grpc{0}, http{0}, peer{0}, unknown_protocol{0},
-        clear_text{0}, timed_out{0}, disconnected{0}, accept_failures{0}, pending{0};
+        malformed_hello{0}, plaintext_refused{0}, refused_at_limit{0}, timed_out{0},
+        disconnected{0}, accept_failures{0}, pending{0};
   };
 
   void RestThenAccept() {
@@ -103,21 +117,27 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
       return RestThenAccept();
     }
     ++count_.accepted;
-    const Id id = next_id_++;
-    Pending& pending = pending_[id];
-    pending.connection = *std::move(accepted);
-    pending.timer = executor_.PostAfter(options_.first_bytes_timeout_ns,
-                                        [self = shared_from_this(), id] { self->OnTimeout(id); });
-    count_.pending = pending_.size();
-    ReadMore(id, pending);
+    Admit(*std::move(accepted));
     AcceptNext();
   }
 
-  void ReadMore(Id id, Pending& pending) {
-    if (pending.filled == pending.buffer->size()) {
-      pending.buffer->resize(std::clamp(2 * pending.filled, kHelloReadBytes, kMaxClientHelloBytes));
+  void Admit(std::unique_ptr<env::Connection> connection) {
+    Pending admitted;
+    const auto verdict = census_->Enter(connection->peer_address(), admitted.place);
+    admitted.connection = std::move(connection);
+    if (verdict != ConnectionCensus::Verdict::kAdmitted) {
+      return RefuseAtLimit(std::move(admitted), verdict);
     }
-    const std::span<char> room = std::span(*pending.buffer).subspan(pending.filled);
+    const Id id = next_id_++;
+    admitted.timer = executor_.PostAfter(options_.first_bytes_timeout_ns,
+                                         [self = shared_from_this(), id] { self->OnTimeout(id); });
+    Pending& pending = pending_.emplace(id, std::move(admitted)).first->second;
+    count_.pending = pending_.size();
+    ReadMore(id, pending);
+  }
+
+  void ReadMore(Id id, Pending& pending) {
+    const std::span<char> room = std::span<char>(*pending.buffer).subspan(pending.filled);
     pending.connection->Read(room, [self = shared_from_this(), id, buffer = pending.buffer](
                                        absl::StatusOr<size_t> read) { self->OnRead(id, read); });
   }
@@ -125,10 +145,7 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
   void OnTimeout(Id id) {
     const auto found = pending_.find(id);
     if (found == pending_.end()) return;
-    Pending pending = Take(found);
-    ++count_.timed_out;
-    observer_.OnConnectionRejected(pending.connection->peer_address(), "no first bytes in time");
-    pending.connection->Close();
+    Refuse(Take(found), count_.timed_out, "no first bytes in time");
   }
 
   void OnRead(Id id, const absl::StatusOr<size_t>& read) {
@@ -141,41 +158,45 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     }
     Pending& pending = found->second;
     pending.filled += *read;
-    const Decision decision = Decide(pending.bytes());
-    if (decision.protocol == Protocol::kUndecided) return ReadMore(id, pending);
-    HandOver(decision, Take(found));
+    if (pending.filled < pending.needed) return ReadMore(id, pending);
+    Decide(found);
   }
 
-  // What is to become of a connection, and why not when nothing is.
-  struct Decision {
-    Protocol protocol = Protocol::kUnknown;
-    std::string why_not = "protocol not served";
-    bool clear_text = false;
-  };
-
-  Decision Decide(std::string_view bytes) const {
-    const Protocol protocol = DetectProtocol(bytes);
-    if (protocol == Protocol::kTls) return options_.tls ? DecideByHello(bytes) : Decision();
-    const bool secret = protocol == Protocol::kGrpc || protocol == Protocol::kHttp;
-    if (options_.tls && secret) return {.why_not = "TLS is required", .clear_text = true};
-    return {.protocol = protocol};
+  void Decide(PendingMap::iterator found) {
+    Pending& pending = found->second;
+    const Protocol protocol = DetectProtocol(pending.bytes());
+    if (protocol == Protocol::kUndecided) return ReadMore(found->first, pending);
+    if (options_.tls) {
+      if (protocol == Protocol::kTls) return DecideByHello(found);
+      if (protocol == Protocol::kGrpc || protocol == Protocol::kHttp) {
+        return Refuse(Take(found), count_.plaintext_refused, "TLS is required");
+      }
+    }
+    HandOver(protocol, Take(found));
   }
 
-  static Decision DecideByHello(std::string_view bytes) {
-    const auto hello = PeekClientHello(bytes);
-    if (!hello.ok()) return {.why_not = std::string(hello.status().message())};
-    if (!hello->complete) return {.protocol = Protocol::kUndecided};
-    // Browsers offer both, and are to get HTTP/1.1.
-    if (hello->Offers("http/1.1")) return {.protocol = Protocol::kHttp};
-    if (hello->Offers("h2")) return {.protocol = Protocol::kGrpc};
-    return {.why_not = "the TLS hello offers neither h2 nor http/1.1"};
+  void DecideByHello(PendingMap::iterator found) {
+    Pending& pending = found->second;
+    const ClientHello hello = PeekClientHello(pending.bytes());
+    switch (hello.state) {
+      case ClientHello::State::kIncomplete:
+        pending.needed = hello.needed_bytes;
+        pending.buffer->resize(std::max(pending.buffer->size(), pending.needed));
+        return ReadMore(found->first, pending);
+      case ClientHello::State::kMalformed:
+        return Refuse(Take(found), count_.malformed_hello,
+                      base::StrCat("malformed TLS hello: ", hello.why));
+      case ClientHello::State::kComplete:
+        break;
+    }
+    if (hello.Offers(kAlpnHttp1)) return HandOver(Protocol::kHttp, Take(found));
+    if (hello.Offers(kAlpnHttp2)) return HandOver(Protocol::kGrpc, Take(found));
+    Refuse(Take(found), count_.unknown_protocol, "no protocol of ours in the TLS hello");
   }
 
-  void HandOver(const Decision& decision, Pending pending) {
-    const Protocol protocol = decision.protocol;
+  void HandOver(Protocol protocol, Pending pending) {
     Handler* handler = nullptr;
-    std::atomic<uint64_t>* counter =
-        decision.clear_text ? &count_.clear_text : &count_.unknown_protocol;
+    std::atomic<uint64_t>* counter = &count_.unknown_protocol;
     if (protocol == Protocol::kGrpc) {
       handler = &handlers_.grpc;
       counter = &count_.grpc;
@@ -186,16 +207,38 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
       handler = &handlers_.peer;
       counter = &count_.peer;
     }
-    ++*counter;
     if (handler == nullptr || !*handler) {
-      observer_.OnConnectionRejected(pending.connection->peer_address(), decision.why_not);
-      pending.connection->Close();
-      return;
+      return Refuse(std::move(pending), *counter, "protocol not served");
     }
-    (*handler)(std::move(pending.connection), std::string(pending.bytes()));
+    if (protocol == Protocol::kPeer) {
+      census_->SettleAsPeer(pending.place);
+    } else {
+      const auto verdict = census_->SettleAsClient(pending.place);
+      if (verdict != ConnectionCensus::Verdict::kAdmitted) {
+        return RefuseAtLimit(std::move(pending), verdict);
+      }
+    }
+    ++*counter;
+    std::string first_bytes = std::move(*pending.buffer);
+    first_bytes.resize(pending.filled);
+    (*handler)(ConnectionCensus::Hold(std::move(pending.connection), std::move(pending.place)),
+               std::move(first_bytes));
   }
 
-  Pending Take(std::unordered_map<Id, Pending>::iterator found) {
+  void RefuseAtLimit(Pending pending, ConnectionCensus::Verdict verdict) {
+    Refuse(std::move(pending), count_.refused_at_limit,
+           verdict == ConnectionCensus::Verdict::kTooMany
+               ? "too many connections"
+               : "too many connections from this address");
+  }
+
+  void Refuse(Pending pending, std::atomic<uint64_t>& counter, std::string_view why) {
+    ++counter;
+    observer_.OnConnectionRejected(pending.connection->peer_address(), why);
+    pending.connection->Close();
+  }
+
+  Pending Take(PendingMap::iterator found) {
     Pending pending = std::move(found->second);
     pending_.erase(found);
     count_.pending = pending_.size();
@@ -208,11 +251,12 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
   Handlers handlers_;
   RpcObserver& observer_;
   const MultiplexerOptions options_;
+  const std::shared_ptr<ConnectionCensus> census_;  // shared with the connections handed over
 
   bool stopped_ = false;
   env::Executor::TimerId backoff_timer_ = 0;
   Id next_id_ = 1;
-  std::unordered_map<Id, Pending> pending_;
+  PendingMap pending_;
   Count count_;
 };
 

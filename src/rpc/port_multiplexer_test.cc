@@ -1,88 +1,7 @@
-#include "rpc/port_multiplexer.h"
-
-#include <gtest/gtest.h>
-
-#include <future>
-#include <list>
-#include <map>
-#include <memory>
-#include <string>
-#include <thread>
-#include <utility>
-#include <vector>
-
-#include "base/mutex.h"
-#include "env/event_loop.h"
-#include "env/raw_client.h"
-#include "rpc/client_hello.h"
-#include "rpc/client_hello_testing.h"
+#include "rpc/port_multiplexer_fixture.h"
 
 namespace cairn::rpc {
 namespace {
-
-using env::RawClient;
-
-class CollectingObserver final : public RpcObserver {
- public:
-  bool WantsRpc(absl::StatusCode) const override { return false; }
-  void OnRpc(const RpcOutcome&) override {}
-  void OnConnectionRejected(std::string_view, std::string_view why) override {
-    base::MutexLock lock(mutex_);
-    ++rejected_[std::string(why)];
-  }
-  int rejected(const std::string& why) {
-    base::MutexLock lock(mutex_);
-    return rejected_[why];
-  }
-
- private:
-  base::Mutex mutex_;
-  std::map<std::string, int> rejected_ CAIRN_GUARDED_BY(mutex_);
-};
-
-// Handlers that answer with their name and the bytes they were given, and close.
-class PortMultiplexerTest : public testing::Test {
- protected:
-  void Start(MultiplexerOptions options = {}) {
-    auto listener = loop_.Listen("127.0.0.1:0");
-    ASSERT_TRUE(listener.ok()) << listener.status();
-    address_ = (*listener)->local_address();
-    multiplexer_ = std::make_unique<PortMultiplexer>(
-        loop_, *std::move(listener),
-        PortMultiplexer::Handlers{.grpc = Answer("grpc"), .http = Answer("http"), .peer = {}},
-        observer_, options);
-    multiplexer_->Start();
-  }
-
-  void TearDown() override {
-    multiplexer_->Stop();
-    std::promise<void> done;
-    loop_.Post([&] {
-      handed_over_.clear();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  PortMultiplexer::Handler Answer(std::string name) {
-    return [this, name](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
-      env::Connection& kept = *handed_over_.emplace_back(std::move(connection));
-      kept.Write(name + ":" + first_bytes, [&kept](const absl::Status&) { kept.Close(); });
-    };
-  }
-
-  // Waits until `condition` holds; the test's own time limit catches a hang.
-  template <typename Condition>
-  void Await(Condition condition) {
-    while (!condition()) std::this_thread::yield();
-  }
-
-  CollectingObserver observer_;
-  env::EventLoop loop_{"mux-test"};
-  std::list<std::unique_ptr<env::Connection>> handed_over_;  // loop's thread
-  std::unique_ptr<PortMultiplexer> multiplexer_;
-  std::string address_;
-};
 
 TEST_F(PortMultiplexerTest, HandsEachProtocolTheBytesAlreadyRead) {
   Start();
@@ -230,59 +149,6 @@ TEST_F(PortMultiplexerTest, RestsBetweenFailedAcceptsInsteadOfSpinning) {
   EXPECT_EQ(executor.waited_ns, 10 * 100);
   EXPECT_EQ(multiplexer_->counters().accept_failures, 10u);
   multiplexer_->Stop();  // it uses the executor of this test
-}
-
-TEST_F(PortMultiplexerTest, TlsIsToldApartByWhatTheHelloOffers) {
-  Start({.tls = true});
-  const auto answer_to = [&](const std::string& protocols) {
-    RawClient client(address_);
-    client.Send(RealHello(protocols));
-    return client.ReceiveAll().substr(0, 5);
-  };
-  EXPECT_EQ(answer_to("\x02h2"), "grpc:");
-  EXPECT_EQ(answer_to("\x08http/1.1"), "http:");
-  EXPECT_EQ(answer_to("\x02h2\x08http/1.1"), "http:");
-  EXPECT_EQ(answer_to("\x04imap"), "");
-  EXPECT_EQ(answer_to(""), "");
-  EXPECT_EQ(multiplexer_->counters().unknown_protocol, 2u);
-  EXPECT_EQ(observer_.rejected("the TLS hello offers neither h2 nor http/1.1"), 2);
-}
-
-TEST_F(PortMultiplexerTest, AHelloMayComeByteByByteAndIsHandedOverWhole) {
-  Start({.tls = true});
-  const std::string hello = RealHello("\x02h2");
-  RawClient client(address_);
-  for (const char byte : hello) client.Send(std::string(1, byte));
-  EXPECT_EQ(client.ReceiveAll(), "grpc:" + hello);
-}
-
-TEST_F(PortMultiplexerTest, WithTlsClearTextIsRefused) {
-  Start({.tls = true});
-  for (const std::string opening : {"GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"}) {
-    RawClient client(address_);
-    client.Send(opening);
-    EXPECT_EQ(client.ReceiveAll(), "");
-  }
-  EXPECT_EQ(multiplexer_->counters().clear_text, 2u);
-  EXPECT_EQ(observer_.rejected("TLS is required"), 2);
-}
-
-TEST_F(PortMultiplexerTest, AHelloLongerThanAnyIsRefused) {
-  Start({.tls = true});
-  RawClient client(address_);
-  std::string endless = std::string("\x16\x03\x01\x40\0\x01\0\x3f\xfb", 9);
-  endless.resize(kMaxClientHelloBytes, 'x');
-  client.Send(endless);
-  EXPECT_EQ(client.ReceiveAll(), "");
-  EXPECT_EQ(multiplexer_->counters().unknown_protocol, 1u);
-}
-
-TEST_F(PortMultiplexerTest, HalfAHelloTimesOut) {
-  Start({.first_bytes_timeout_ns = 50'000'000, .tls = true});
-  RawClient client(address_);
-  client.Send(RealHello("\x02h2").substr(0, 100));
-  EXPECT_EQ(client.ReceiveAll(), "");
-  EXPECT_EQ(multiplexer_->counters().timed_out, 1u);
 }
 
 }  // namespace
