@@ -436,6 +436,10 @@ class Server::Impl {
     };
     rpc::MultiplexerOptions options;
     options.tls = IsTls();
+    options.max_connections = config_.max_connections != 0
+                                  ? config_.max_connections
+                                  : static_cast<size_t>(ConnectionDescriptors());
+    options.max_connections_per_address = config_.max_connections_per_address;
     multiplexer_ = std::make_unique<rpc::PortMultiplexer>(network_, std::move(listener),
                                                           std::move(handlers), rpc_log_, options);
     multiplexer_->Start();

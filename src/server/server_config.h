@@ -49,6 +49,9 @@ struct ServerConfig {
   security::AuditLogOptions audit;  // path "": no audit log
   bool no_reflection = false;
 
+  uint32_t max_connections = 0;  // to the RPC port; 0: as many as there are descriptors for
+  uint32_t max_connections_per_address = 4096;  // of clients of one IP address; 0: any number
+
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;
 
