@@ -1,5 +1,5 @@
-// What a client may send to the HTTP server, cut into reads at random places: whole answers come
-// back, and the connection ends within the server's time limits, whatever it says.
+// What a client may send to the HTTP server, cut into reads at random places: answers come back,
+// and the connection ends within the server's time limits, whatever it says.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -20,6 +20,7 @@ namespace cairn::http {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr std::string_view kAnswerStart = "HTTP/1.1 ";
 
 // Keeps what the server answers.
 struct Client {
@@ -70,8 +71,9 @@ void Run(uint64_t seed, std::string_view bytes, size_t already_read) {
   // A request and its answer have ten seconds each, and the last bytes may come at the end of one.
   executor.RunFor(60 * kSecondNs);
   CAIRN_CHECK(client.ended, "no client holds a connection for ever");
-  CAIRN_CHECK(client.answers.empty() || client.answers.starts_with("HTTP/1.1 "),
-              "what comes is an answer");
+  // Bytes that nobody read reset the connection when it is closed, and cut what was answered.
+  const std::string_view start = std::string_view(client.answers).substr(0, kAnswerStart.size());
+  CAIRN_CHECK(kAnswerStart.starts_with(start), "what comes is an answer");
   client.connection.reset();
   listener.reset();
   executor.RunFor(kSecondNs);
