@@ -182,6 +182,8 @@ void ConnectionCensus::ForgetLocked(std::map<int, Watched>::iterator watched) {
   LeaveLocked(entry.address, entry.kind);
 }
 
+// Another thread may close the descriptor, or be given its number, meanwhile: then either answer is
+// right. ThreadSanitizer cannot know that.
 bool ConnectionCensus::IsClosed(int descriptor, const Watched& watched) {
   struct stat now {};
   return ::fstat(descriptor, &now) != 0 || now.st_dev != watched.device ||
@@ -198,10 +200,11 @@ bool ConnectionCensus::DropOneOfAll() {
 }
 
 bool ConnectionCensus::DropOneOf(Address& address) {
-  const std::map<int, Watched>& all = watched_;
+  // By pointer: clang's analysis does not see in a lambda that the mutex is held.
+  const std::map<int, Watched>* const all = &watched_;
   const auto closed = FindFrom(
       address.watched, address.last_looked_at, [](int descriptor) { return descriptor; },
-      [&all](int descriptor) { return IsClosed(descriptor, all.at(descriptor)); });
+      [all](int descriptor) { return IsClosed(descriptor, all->at(descriptor)); });
   if (closed == address.watched.end()) return false;
   ForgetLocked(watched_.find(*closed));
   return true;

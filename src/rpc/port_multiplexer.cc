@@ -152,8 +152,8 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     const auto found = pending_.find(id);
     if (found == pending_.end()) return;  // timed out or stopped
     if (!read.ok() || *read == 0) {
-      ++count_.disconnected;
       Take(found).connection->Close();
+      ++count_.disconnected;
       return;
     }
     Pending& pending = found->second;

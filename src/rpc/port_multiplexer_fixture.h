@@ -62,13 +62,14 @@ class PortMultiplexerTest : public testing::Test {
 
   void TearDown() override {
     multiplexer_->Stop();
-    CloseHandedOver();
+    RunOnLoop([this] { handed_over_.clear(); });
   }
 
-  void CloseHandedOver() {
+  template <typename Task>
+  void RunOnLoop(Task task) {
     std::promise<void> done;
     loop_.Post([&] {
-      handed_over_.clear();
+      task();
       done.set_value();
     });
     done.get_future().wait();
