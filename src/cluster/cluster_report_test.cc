@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error_info.h"
 #include "cluster/group_id.h"
 #include "cluster/peer_methods.h"
 
@@ -68,6 +69,18 @@ TEST(ClusterReportTest, TransferRequestsSurviveTheWire) {
   EXPECT_EQ(decoded->group, GroupId(70'000));
   EXPECT_EQ(decoded->to, NodeId(3));
   EXPECT_FALSE(DecodeTransferRequest("short").ok());
+}
+
+// Without a reason, clients take the node they asked for gone, and soon all nodes.
+TEST(PeerMethodsTest, AControllerThatWentAwayIsSaidToClientsWithAReason) {
+  const absl::Status gone = AsNoController(absl::UnavailableError("connection closed"));
+  EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(base::GetErrorInfo(gone)->reason, base::reason::kNotLeader);
+  const absl::Status refused = absl::InvalidArgumentError("no");
+  EXPECT_EQ(AsNoController(refused), refused);
+  const absl::Status named =
+      base::MakeError(absl::StatusCode::kUnavailable, "later", base::reason::kOverloaded);
+  EXPECT_EQ(AsNoController(named), named);
 }
 
 }  // namespace

@@ -504,8 +504,9 @@ void Node::RunCommand(Command command, CommandDone done) {
     transport_->Call(
         leader, static_cast<uint16_t>(PeerMethod::kCommand), Encode(command), kCommandTimeoutNs,
         [this, done = std::move(done)](absl::StatusOr<std::string> answer) mutable {
-          const auto response = answer.ok() ? DecodeCommandResponse(*answer)
-                                            : absl::StatusOr<CommandResponse>(answer.status());
+          const auto response =
+              answer.ok() ? DecodeCommandResponse(*answer)
+                          : absl::StatusOr<CommandResponse>(AsNoController(answer.status()));
           if (!response.ok()) return done(response.status());
           // Whoever asked here next is to see what was done.
           controller_->WhenApplied(

@@ -90,7 +90,7 @@ void Node::Report(ReportDone done) {
     if (leader.value() == 0) return done(NoController());
     transport_->Call(leader, static_cast<uint16_t>(PeerMethod::kExplain), "", kReportTimeoutNs,
                      [done = std::move(done)](absl::StatusOr<std::string> answer) mutable {
-                       if (!answer.ok()) return done(answer.status());
+                       if (!answer.ok()) return done(AsNoController(answer.status()));
                        done(DecodeClusterReport(*answer));
                      });
   });

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/error_info.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 
@@ -159,6 +160,14 @@ absl::StatusOr<DamageReport> DecodeDamageReport(std::string_view text) {
     report[GroupId(static_cast<uint64_t>(group))] = std::move(words);
   }
   return report;
+}
+
+absl::Status AsNoController(absl::Status unanswered) {
+  if (!absl::IsUnavailable(unanswered) || base::GetErrorInfo(unanswered)) return unanswered;
+  return base::MakeError(
+      absl::StatusCode::kUnavailable,
+      base::StrCat("the controller went away: ", base::StdView(unanswered.message())),
+      base::reason::kNotLeader);
 }
 
 std::string EncodeGroup(GroupId group) {

@@ -39,6 +39,11 @@ enum class PeerMethod : uint16_t {
   kDamage = 10,
 };
 
+// For clients: the error of a call to the controller that was not answered, because its node went
+// away, as "there is no controller now": whoever was asked is there, and may be asked again. Other
+// errors as they are.
+absl::Status AsNoController(absl::Status unanswered);
+
 struct JoinRequest {
   base::Uuid node_uuid;
   NodeDescription node;
