@@ -68,10 +68,14 @@ absl::Status UnknownTopic(std::string_view name, bool informed) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Node>> Node::Open(Dependencies dependencies, NodeOptions options) {
+absl::StatusOr<std::unique_ptr<Node>> Node::New(Dependencies dependencies, NodeOptions options) {
   if (dependencies.shards.empty()) return absl::InvalidArgumentError("a node needs a shard");
   CAIRN_RETURN_IF_ERROR(broker::ValidateTopicSettings(options.broker.default_settings));
-  std::unique_ptr<Node> node(new Node(std::move(dependencies), std::move(options)));
+  return std::unique_ptr<Node>(new Node(std::move(dependencies), std::move(options)));
+}
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Open(Dependencies dependencies, NodeOptions options) {
+  CAIRN_ASSIGN_OR_RETURN(auto node, New(std::move(dependencies), std::move(options)));
   if (const absl::Status started = node->Start(); !started.ok()) {
     node->Stop();
     return started;

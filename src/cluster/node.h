@@ -93,6 +93,10 @@ class Node final : public broker::Broker,
   // files, or belongs to a node of another cluster; UNIMPLEMENTED for an unknown format version;
   // PERMISSION_DENIED; DATA_LOSS when the cluster's metadata here is damaged.
   static absl::StatusOr<std::unique_ptr<Node>> Open(Dependencies dependencies, NodeOptions options);
+  // The two halves of it, for whoever has no thread to wait in: after an error of Start, Stop has
+  // to be called, or the executors have to be rid of all that was posted to them.
+  static absl::StatusOr<std::unique_ptr<Node>> New(Dependencies dependencies, NodeOptions options);
+  absl::Status Start();
   ~Node() override;
 
   // OK once the node is a member, and every partition it should serve has a leader; otherwise what
@@ -160,7 +164,6 @@ class Node final : public broker::Broker,
   friend class NodePartition;
 
   Node(Dependencies dependencies, NodeOptions options);
-  absl::Status Start();
   absl::Status StartMember(NodeId first_voter);
   void StartTransport();
   consensus::PeerIdentity Identity() const;

@@ -87,7 +87,7 @@ void Machine::Boot() {
   world_.Note(base::StrCat(name(), " boots"));
   InstallFaults();
   boot_ = std::make_unique<Running>(world_, *this, dice_.Next());
-  // A node that cannot open its disk stops, and its Stop waits for threads: not here.
+  // A disk that fails from the first moment on keeps a node from starting, as it should.
   SetFreeBytes(UINT64_MAX);
   SetStableStoreFails(false);
   cluster::Node::Dependencies dependencies;
@@ -123,14 +123,18 @@ void Machine::Boot() {
   node.description = {.name = name(), .rpc_address = address(), .rack = "", .version = "sim"};
   if (!options_.founds || founded_) node.join_addresses = options_.others;
   opening_ = true;
-  auto opened = cluster::Node::Open(std::move(dependencies), std::move(node));
+  // In two steps: Open would wait for a node that cannot start to stop, which takes threads.
+  auto made = cluster::Node::New(std::move(dependencies), std::move(node));
+  CAIRN_CHECK(made.ok(), "the options of a machine are fit for a node");
+  boot_->node = *std::move(made);
+  const absl::Status started = boot_->node->Start();
   opening_ = false;
-  if (!opened.ok()) {
-    world_.Find(base::StrCat(name(), " cannot start: ", opened.status().ToString()));
-    return;
-  }
-  boot_->node = *std::move(opened);
+  // The power may go while the node starts, and keep it from starting.
   if (doomed_) return Bury();
+  if (!started.ok()) {
+    world_.Find(base::StrCat(name(), " cannot start: ", started.ToString()));
+    return Crash(false);
+  }
   founded_ = true;
   auto listener = boot_->network->Listen(address());
   CAIRN_CHECK(listener.ok(), "a machine that starts has its port to itself");
