@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/admin_command.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/status_macros.h"
@@ -207,28 +208,10 @@ absl::Status ChangeNode(Admin& admin, const Flags& flags, absl::Status (Admin::*
   return absl::OkStatus();
 }
 
-// Adds one subcommand whose work is `work(admin, flags)`.
-template <typename Work>
-std::pair<CLI::App*, std::shared_ptr<Flags>> AddSubcommand(CLI::App& parent, Chosen& chosen,
-                                                           const char* name, const char* what,
-                                                           Work work) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* command = parent.add_subcommand(name, what);
-  AddClientFlags(*command, flags->client);
-  OnChosen(*command, chosen, flags->client.output, [&chosen, flags, work] {
-    auto client = Connect(flags->client);
-    if (!client.ok()) return Fail(chosen, client.status());
-    Admin admin(*std::move(client));
-    const absl::Status status = work(admin, *flags);
-    return status.ok() ? kDone : Fail(chosen, status);
-  });
-  return {command, flags};
-}
-
 void AddNodeCommand(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
                     absl::Status (Admin::*change)(int32_t), const char* key, const char* text) {
   auto [command, flags] =
-      AddSubcommand(parent, chosen, name, what, [=](Admin& admin, const Flags& given) {
+      AddAdminSubcommand<Flags>(parent, chosen, name, what, [=](Admin& admin, const Flags& given) {
         return ChangeNode(admin, given, change, key, text);
       });
   command->add_option("NODE", flags->node, "The node's number or name")->required();
@@ -240,16 +223,16 @@ void AddClusterCommand(CLI::App& app, Chosen& chosen) {
   CLI::App* cluster = app.add_subcommand("cluster", "See and steer the nodes of a cluster");
   cluster->require_subcommand(1);
 
-  auto [status, status_flags] = AddSubcommand(
+  auto [status, status_flags] = AddAdminSubcommand<Flags>(
       *cluster, chosen, "status", "Show the nodes, and who holds and leads each partition", Status);
   status->add_option("--topic", status_flags->topic, "Only the partitions of this topic")
       ->type_name("NAME");
 
-  AddSubcommand(*cluster, chosen, "why", "Say what the cluster has not done yet, and what for",
-                Why);
+  AddAdminSubcommand<Flags>(*cluster, chosen, "why",
+                            "Say what the cluster has not done yet, and what for", Why);
 
-  auto [transfer, transfer_flags] =
-      AddSubcommand(*cluster, chosen, "transfer", "Make another node lead a partition", Transfer);
+  auto [transfer, transfer_flags] = AddAdminSubcommand<Flags>(
+      *cluster, chosen, "transfer", "Make another node lead a partition", Transfer);
   transfer->add_option("TOPIC", transfer_flags->topic, "The topic")->required();
   transfer->add_option("PARTITION", transfer_flags->partition, "The partition")
       ->required()

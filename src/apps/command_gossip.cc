@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/admin_command.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/status_macros.h"
@@ -82,27 +83,9 @@ absl::Status Keys(Admin& admin, const Flags& flags, KeyOperation operation) {
   return absl::FailedPreconditionError(why);
 }
 
-// Adds one subcommand whose work is `work(admin, flags)`.
-template <typename Work>
-std::pair<CLI::App*, std::shared_ptr<Flags>> AddSubcommand(CLI::App& parent, Chosen& chosen,
-                                                           const char* name, const char* what,
-                                                           Work work) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* command = parent.add_subcommand(name, what);
-  AddClientFlags(*command, flags->client);
-  OnChosen(*command, chosen, flags->client.output, [&chosen, flags, work] {
-    auto client = Connect(flags->client);
-    if (!client.ok()) return Fail(chosen, client.status());
-    Admin admin(*std::move(client));
-    const absl::Status status = work(admin, *flags);
-    return status.ok() ? kDone : Fail(chosen, status);
-  });
-  return {command, flags};
-}
-
 void AddKeyCommand(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
                    KeyOperation operation) {
-  auto [command, flags] = AddSubcommand(
+  auto [command, flags] = AddAdminSubcommand<Flags>(
       parent, chosen, name, what,
       [operation](Admin& admin, const Flags& given) { return Keys(admin, given, operation); });
   if (operation == KeyOperation::kList) return;
@@ -129,11 +112,11 @@ void AddKeygen(CLI::App& parent, Chosen& chosen) {
 }  // namespace
 
 void AddGossipCommands(CLI::App& cluster, Chosen& chosen) {
-  AddSubcommand(cluster, chosen, "members",
-                "Show who gossips: nodes, and agents that are none; alive, left or failed",
-                Members);
-  auto [event, event_flags] =
-      AddSubcommand(cluster, chosen, "event", "Send a user event to all members", SendEvent);
+  AddAdminSubcommand<Flags>(
+      cluster, chosen, "members",
+      "Show who gossips: nodes, and agents that are none; alive, left or failed", Members);
+  auto [event, event_flags] = AddAdminSubcommand<Flags>(
+      cluster, chosen, "event", "Send a user event to all members", SendEvent);
   event->add_option("NAME", event_flags->name, "The name of the event")->required();
   event->add_option("PAYLOAD", event_flags->payload,
                     "What it carries; with the name at most 512 bytes");

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/admin_command.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/strings.h"
@@ -112,22 +113,6 @@ void PrintList(const std::vector<TopicInfo>& topics, OutputFormat output) {
   }
 }
 
-// Adds one subcommand whose work is `work(admin, flags)`.
-template <typename Work>
-CLI::App* AddSubcommand(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
-                        const std::shared_ptr<Flags>& flags, Work work) {
-  CLI::App* command = parent.add_subcommand(name, what);
-  AddClientFlags(*command, flags->client);
-  OnChosen(*command, chosen, flags->client.output, [&chosen, flags, work] {
-    auto client = Connect(flags->client);
-    if (!client.ok()) return Fail(chosen, client.status());
-    Admin admin(*std::move(client));
-    const absl::Status status = work(admin, *flags);
-    return status.ok() ? kDone : Fail(chosen, status);
-  });
-  return command;
-}
-
 absl::Status PrintOr(const absl::StatusOr<TopicInfo>& topic, OutputFormat output) {
   if (topic.ok()) Print(*topic, output);
   return topic.status();
@@ -139,12 +124,10 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
   CLI::App* topic = app.add_subcommand("topic", "Create, show, change and delete topics");
   topic->require_subcommand(1);
 
-  auto create_flags = std::make_shared<Flags>();
-  CLI::App* create =
-      AddSubcommand(*topic, chosen, "create", "Create a topic", create_flags,
-                    [](Admin& admin, const Flags& flags) {
-                      return PrintOr(admin.CreateTopic(flags.topic), flags.client.output);
-                    });
+  auto [create, create_flags] = AddAdminSubcommand<Flags>(
+      *topic, chosen, "create", "Create a topic", [](Admin& admin, const Flags& flags) {
+        return PrintOr(admin.CreateTopic(flags.topic), flags.client.output);
+      });
   create->add_option("NAME", create_flags->topic.name, "The new topic")->required();
   create->add_option("--partitions", create_flags->topic.partition_count, "How many partitions")
       ->type_name("N")
@@ -156,26 +139,22 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
       ->check(CLI::Range(1, 100));
   AddSettings(*create, create_flags->topic.settings);
 
-  auto list_flags = std::make_shared<Flags>();
-  AddSubcommand(*topic, chosen, "list", "List the topics", list_flags,
-                [](Admin& admin, const Flags& flags) {
-                  const auto topics = admin.ListTopics();
-                  if (topics.ok()) PrintList(*topics, flags.client.output);
-                  return topics.status();
-                });
+  AddAdminSubcommand<Flags>(*topic, chosen, "list", "List the topics",
+                            [](Admin& admin, const Flags& flags) {
+                              const auto topics = admin.ListTopics();
+                              if (topics.ok()) PrintList(*topics, flags.client.output);
+                              return topics.status();
+                            });
 
-  auto describe_flags = std::make_shared<Flags>();
-  CLI::App* describe =
-      AddSubcommand(*topic, chosen, "describe", "Show a topic's settings and partitions",
-                    describe_flags, [](Admin& admin, const Flags& flags) {
-                      return PrintOr(admin.DescribeTopic(flags.topic.name), flags.client.output);
-                    });
+  auto [describe, describe_flags] = AddAdminSubcommand<Flags>(
+      *topic, chosen, "describe", "Show a topic's settings and partitions",
+      [](Admin& admin, const Flags& flags) {
+        return PrintOr(admin.DescribeTopic(flags.topic.name), flags.client.output);
+      });
   describe->add_option("NAME", describe_flags->topic.name, "The topic")->required();
 
-  auto alter_flags = std::make_shared<Flags>();
-  CLI::App* alter = AddSubcommand(
-      *topic, chosen, "alter", "Change a topic's settings", alter_flags,
-      [](Admin& admin, const Flags& flags) {
+  auto [alter, alter_flags] = AddAdminSubcommand<Flags>(
+      *topic, chosen, "alter", "Change a topic's settings", [](Admin& admin, const Flags& flags) {
         return PrintOr(
             admin.AlterTopic(flags.topic.name, flags.topic.settings, flags.replication_factor),
             flags.client.output);
@@ -188,20 +167,19 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen) {
       ->check(CLI::Range(0, 7));
   AddSettings(*alter, alter_flags->topic.settings);
 
-  auto delete_flags = std::make_shared<Flags>();
-  CLI::App* remove =
-      AddSubcommand(*topic, chosen, "delete", "Delete a topic and its records", delete_flags,
-                    [](Admin& admin, const Flags& flags) {
-                      const absl::Status status = admin.DeleteTopic(flags.topic.name);
-                      if (status.ok()) {
-                        if (flags.client.output == OutputFormat::kJson) {
-                          std::cout << Json{{"deleted", flags.topic.name}}.dump() << '\n';
-                        } else {
-                          std::cout << "deleted " << flags.topic.name << '\n';
-                        }
-                      }
-                      return status;
-                    });
+  auto [remove, delete_flags] = AddAdminSubcommand<Flags>(
+      *topic, chosen, "delete", "Delete a topic and its records",
+      [](Admin& admin, const Flags& flags) {
+        const absl::Status status = admin.DeleteTopic(flags.topic.name);
+        if (status.ok()) {
+          if (flags.client.output == OutputFormat::kJson) {
+            std::cout << Json{{"deleted", flags.topic.name}}.dump() << '\n';
+          } else {
+            std::cout << "deleted " << flags.topic.name << '\n';
+          }
+        }
+        return status;
+      });
   remove->add_option("NAME", delete_flags->topic.name, "The topic")->required();
 }
 
