@@ -1,5 +1,6 @@
 #include "security/access.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -12,8 +13,8 @@ namespace {
 
 constexpr size_t kRequestValues = 3;
 
-constexpr std::array kActionNames = {"produce", "consume",  "create", "delete",
-                                     "alter",   "describe", "cluster"};
+constexpr std::array<std::string_view, 7> kActionNames = {"produce", "consume",  "create", "delete",
+                                                          "alter",   "describe", "cluster"};
 // Whoever may one of these to a topic may also see what it is like.
 constexpr std::array kImplyDescribe = {Action::kProduce, Action::kConsume, Action::kAlter,
                                        Action::kDelete};
@@ -21,6 +22,14 @@ constexpr std::array kImplyDescribe = {Action::kProduce, Action::kConsume, Actio
 }  // namespace
 
 std::string_view ToString(Action action) { return kActionNames[static_cast<size_t>(action)]; }
+
+std::span<const std::string_view> ActionNames() { return kActionNames; }
+
+std::optional<Action> ParseAction(std::string_view name) {
+  const auto found = std::find(kActionNames.begin(), kActionNames.end(), name);
+  if (found == kActionNames.end()) return std::nullopt;
+  return static_cast<Action>(found - kActionNames.begin());
+}
 
 absl::Status Access::Load(std::string_view model, const std::string& model_file,
                           std::string_view policy, const std::string& policy_file) {

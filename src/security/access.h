@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,9 @@ namespace cairn::security {
 
 enum class Action : uint8_t { kProduce, kConsume, kCreate, kDelete, kAlter, kDescribe, kCluster };
 std::string_view ToString(Action action);
+// All of them, in the order of the enumeration.
+std::span<const std::string_view> ActionNames();
+std::optional<Action> ParseAction(std::string_view name);
 
 // The object of a request that is about no topic.
 inline constexpr std::string_view kNoTopic = "*";

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include "base/error_info.h"
@@ -119,6 +121,7 @@ TEST_F(AccessTest, ABrokenPolicyLeavesTheLastGoodOne) {
                                            "p, root, *, produce\nx, who, knows\n", "policy.csv");
   EXPECT_EQ(broken.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(broken.message()), HasSubstr("policy.csv:2"));
+  EXPECT_FALSE(access_.Load("[matchers]", "model.conf", kAncestorPolicy, "policy.csv").ok());
   EXPECT_EQ(access_.version(), version);
   EXPECT_TRUE(May("root", Action::kConsume, kDefault));
   EXPECT_FALSE(May("alice", Action::kConsume, kDefault));
@@ -197,6 +200,35 @@ TEST_F(AccessTest, BrokenPoliciesNeverLetAnybodyIn) {
   }
   EXPECT_GE(tried, 2000);
   EXPECT_GT(refused, 100);
+}
+
+TEST_F(AccessTest, ManyThreadsAskWhilePoliciesChange) {
+  wants_all_ = false;
+  Load(kModel, "p, alice, always, consume, allow\n");
+  std::atomic<bool> stop = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; !stop.load(); ++i) {
+        const std::string other = "data" + std::to_string((i + t) % 50);
+        if (!access_.May(Named("alice"), Action::kConsume, Topic("always"))) ++wrong;
+        if (access_.May(Named("bob"), Action::kConsume, Topic(other))) ++wrong;
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    Load(kModel, "p, alice, data" + std::to_string(i) +
+                     ", consume, allow\np, alice, always, consume, allow\n");
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong.load(), 0);
+}
+
+TEST(ActionTest, EachHasAName) {
+  for (const std::string_view name : ActionNames()) EXPECT_EQ(ToString(*ParseAction(name)), name);
+  EXPECT_EQ(ParseAction("write"), std::nullopt);
 }
 
 }  // namespace

@@ -56,6 +56,13 @@ TEST_F(AclTest, SaysWhichRuleDecides) {
   EXPECT_EQ(unknown.err, "");
 }
 
+TEST_F(AclTest, AnswersAsAServerDoes) {
+  // Who may produce to a topic may also see what it is like.
+  const auto describe = Check({"alice", "orders/1", "describe"});
+  EXPECT_EQ(describe.exit_code, 0);
+  EXPECT_THAT(describe.out, HasSubstr("allowed by " + policy_ + ":2: "));
+}
+
 TEST_F(AclTest, TellsProgramsToo) {
   const auto denied = Check({"bob", "orders/1", "produce", "--output", "json"});
   EXPECT_EQ(denied.exit_code, 3);
@@ -98,7 +105,8 @@ TEST_F(AclTest, AModelThatAsksForMoreSaysSo) {
   WriteWholeFile(policy_, "p, alice, orders, produce\n");
   const auto done = Check({"alice", "orders", "produce"});
   EXPECT_EQ(done.exit_code, 2);
-  EXPECT_THAT(done.err, HasSubstr(model_ + ": a request has 4 values, not 3"));
+  EXPECT_THAT(done.err,
+              HasSubstr(model_ + ": a request has 4 values in it, but cairn asks with three"));
 }
 
 }  // namespace

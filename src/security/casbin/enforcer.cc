@@ -132,14 +132,4 @@ size_t Enforcer::rules() const {
   return sum;
 }
 
-absl::Status CurrentEnforcer::Reload(std::string_view model, std::string_view model_file,
-                                     std::string_view policy, EnforcerOptions options) {
-  CAIRN_ASSIGN_OR_RETURN(auto parsed, Model::Parse(model, model_file));
-  CAIRN_ASSIGN_OR_RETURN(auto fresh,
-                         Enforcer::Create(std::move(parsed), policy, std::move(options)));
-  const base::MutexLock lock(mutex_);
-  current_ = std::move(fresh);  // outside readers keep the old one alive as long as they need it
-  return absl::OkStatus();
-}
-
 }  // namespace cairn::security::casbin

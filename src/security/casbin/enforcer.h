@@ -1,8 +1,7 @@
 // Who may do what: a model and a policy, ready to decide. The API of this folder.
 //
 // An Enforcer is a snapshot: immutable but for its cache of decisions, thread-safe. A policy that
-// changes makes a new one, and CurrentEnforcer swaps them; whoever is deciding keeps the one it
-// has.
+// changes makes a new one; whoever is deciding keeps the one it has.
 //
 // Fails closed: what cannot be evaluated is an error, and an error is no permission.
 #pragma once
@@ -16,7 +15,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/mutex.h"
 #include "security/casbin/decision_cache.h"
 #include "security/casbin/model.h"
 #include "security/casbin/policy.h"
@@ -76,26 +74,6 @@ class Enforcer {
   std::string policy_file_;
   std::vector<RuleIndex> indexes_;  // one for each matcher
   mutable DecisionCache cache_;
-};
-
-// The enforcer of the moment. Thread-safe.
-class CurrentEnforcer {
- public:
-  explicit CurrentEnforcer(std::shared_ptr<const Enforcer> first) : current_(std::move(first)) {}
-
-  std::shared_ptr<const Enforcer> Get() const {
-    const base::MutexLock lock(mutex_);
-    return current_;
-  }
-
-  // Takes a model and a policy together, or neither: after an error the last good ones stay.
-  // Errors: those of Model::Parse and Enforcer::Create.
-  absl::Status Reload(std::string_view model, std::string_view model_file, std::string_view policy,
-                      EnforcerOptions options = {});
-
- private:
-  mutable base::Mutex mutex_;
-  std::shared_ptr<const Enforcer> current_ CAIRN_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn::security::casbin

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <thread>
 #include <vector>
 
 #include "security/casbin/limits.h"
@@ -177,18 +175,6 @@ TEST(CasbinEnforcerTest, AHostilePolicyEndsInAnErrorOrADecision) {
   EXPECT_THAT(Ask(*enforcer, {"alice", "y", "x"}), HasSubstr("the decision takes too many steps"));
 }
 
-TEST(CasbinEnforcerTest, AReloadTakesTheNewPolicyOrKeepsTheLastGoodOne) {
-  CurrentEnforcer current(Load({}, "p, alice, data, read"));
-  const std::string model = ModelText({});
-  EXPECT_FALSE(current.Reload(model, "m.conf", "p, bob, data").ok());
-  EXPECT_EQ(Ask(*current.Get(), {"alice", "data", "read"}), "yes");
-  EXPECT_FALSE(current.Reload("[matchers]", "m.conf", "").ok());
-  EXPECT_EQ(Ask(*current.Get(), {"alice", "data", "read"}), "yes");
-  EXPECT_TRUE(current.Reload(model, "m.conf", "p, bob, data, read").ok());
-  EXPECT_EQ(Ask(*current.Get(), {"alice", "data", "read"}), "no");
-  EXPECT_EQ(Ask(*current.Get(), {"bob", "data", "read"}), "yes");
-}
-
 TEST(CasbinEnforcerTest, CachedDecisionsAreThoseMadeBefore) {
   const auto enforcer = Load({}, "p, ab, c, read\np, alice, data, read");
   for (int i = 0; i < 3; ++i) {
@@ -197,31 +183,6 @@ TEST(CasbinEnforcerTest, CachedDecisionsAreThoseMadeBefore) {
     EXPECT_EQ(Why(*enforcer, {"alice", "data", "read"}),
               "allowed by policy.csv:2: p, alice, data, read");
   }
-}
-
-TEST(CasbinEnforcerTest, ManyThreadsDecideWhilePoliciesChange) {
-  CurrentEnforcer current(Load({}, "p, alice, data0, read\np, alice, always, read"));
-  const std::string model = ModelText({});
-  std::atomic<bool> stop = false;
-  std::atomic<int> wrong = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; !stop.load(); ++i) {
-        const auto enforcer = current.Get();
-        const std::string other = base::StrCat("data", (i + t) % 50);
-        if (Ask(*enforcer, {"alice", "always", "read"}) != "yes") ++wrong;
-        if (Ask(*enforcer, {"bob", other, "read"}) != "no") ++wrong;
-      }
-    });
-  }
-  for (int i = 0; i < 50; ++i) {
-    const std::string policy = base::StrCat("p, alice, data", i, ", read\np, alice, always, read");
-    EXPECT_TRUE(current.Reload(model, "m.conf", policy).ok());
-  }
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(wrong.load(), 0);
 }
 
 }  // namespace
