@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "env/files.h"
+#include "security/casbin/limits.h"
 
 namespace cairn::server {
 namespace {
@@ -34,7 +35,8 @@ absl::StatusOr<std::shared_ptr<SecurityFiles>> SecurityFiles::Open(Dependencies 
 void SecurityFiles::Watch(std::function<void()> on_change) {
   dependencies_.executor->Post([self = shared_from_this(), on_change = std::move(on_change)] {
     self->on_change_ = on_change;
-    self->LookLater();
+    const bool files = self->options_.tls.any() || !self->options_.model_file.empty();
+    if (files && !self->stopped_) self->LookLater();
   });
 }
 
@@ -66,10 +68,10 @@ absl::StatusOr<SecurityFiles::Texts> SecurityFiles::Read() const {
   Texts texts;
   CAIRN_ASSIGN_OR_RETURN(texts.tls, security::ReadTlsIdentity(*dependencies_.fs, options_.tls));
   if (options_.model_file.empty()) return texts;
-  CAIRN_ASSIGN_OR_RETURN(texts.model,
-                         env::ReadFile(*dependencies_.fs, options_.model_file, kMaxPolicyBytes));
-  CAIRN_ASSIGN_OR_RETURN(texts.policy,
-                         env::ReadFile(*dependencies_.fs, options_.policy_file, kMaxPolicyBytes));
+  CAIRN_ASSIGN_OR_RETURN(texts.model, env::ReadFile(*dependencies_.fs, options_.model_file,
+                                                    security::casbin::kMaxModelBytes));
+  CAIRN_ASSIGN_OR_RETURN(texts.policy, env::ReadFile(*dependencies_.fs, options_.policy_file,
+                                                     security::casbin::kMaxPolicyBytes));
   return texts;
 }
 

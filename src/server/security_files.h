@@ -31,8 +31,6 @@ namespace cairn::server {
 inline constexpr int64_t kSecurityLookNs = 500'000'000;
 // How long before its end a certificate is warned of, once a day.
 inline constexpr int64_t kExpiryWarningDays = 30;
-// A policy of this size has more than a hundred thousand rules.
-inline constexpr uint64_t kMaxPolicyBytes = 16 << 20;
 
 class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
  public:
@@ -61,7 +59,8 @@ class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
     return options_.model_file.empty() ? nullptr : &access_;
   }
 
-  // Looks for changes from now on. `on_change` is called on the executor after each that was taken.
+  // Looks for changes from now on, if there is a file to look at. `on_change` is called on the
+  // executor after each that was taken.
   void Watch(std::function<void()> on_change);
   // Takes what has changed at once, without waiting for it to stay the same.
   void Reload();

@@ -70,6 +70,15 @@ void LogRecovery(Logger& logger, const std::string& topic, PartitionId partition
   }
 }
 
+// Of what stops on another thread, if it was started.
+template <typename Pointer>
+void StopAndWait(const Pointer& stopping) {
+  if (stopping == nullptr) return;
+  std::promise<void> ended;
+  stopping->Stop([&ended] { ended.set_value(); });
+  ended.get_future().wait();
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -126,25 +135,13 @@ class Server::Impl {
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
       acceptor_.Stop();
-      if (security_ != nullptr) {
-        std::promise<void> ended;
-        security_->Stop([&ended] { ended.set_value(); });
-        ended.get_future().wait();
-      }
+      StopAndWait(security_);
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
       left.get_future().wait();
-      if (membership_ != nullptr) {
-        std::promise<void> ended;
-        membership_->Stop([&ended] { ended.set_value(); });
-        ended.get_future().wait();
-      }
+      StopAndWait(membership_);
       if (node_ != nullptr) node_->Stop();
       if (http_ != nullptr) http_->Stop();
-      if (audit_ != nullptr) {
-        std::promise<void> ended;
-        audit_->Stop([&ended] { ended.set_value(); });
-        ended.get_future().wait();
-      }
+      StopAndWait(audit_);
       if (node_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
     });
   }
