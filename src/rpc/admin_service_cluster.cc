@@ -41,9 +41,10 @@ grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerCont
     }
   }
   context_.node.Report([reactor, request, response,
-                        &node = context_.node](absl::StatusOr<cluster::ClusterReport> report) {
+                        this](const absl::StatusOr<cluster::ClusterReport>& report) {
     if (report.ok()) {
-      WriteCluster(node.metadata()->metadata, *report, request->topic(), *response);
+      WriteCluster(context_.node.metadata()->metadata, *report, context_.membership.Observe(),
+                   request->topic(), *response);
     }
     reactor->End(report.status());
   });

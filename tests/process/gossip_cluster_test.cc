@@ -91,6 +91,15 @@ class GossipClusterTest : public ::testing::Test {
     const auto json = RunJson(node, {"cluster", "status"});
     return json.is_object() ? json["nodes"].size() : 0;
   }
+  // What `node` says that gossip says of `name`, in `cluster status`.
+  std::string GossipOf(size_t node, const std::string& name) {
+    const auto json = RunJson(node, {"cluster", "status"});
+    if (!json.is_object()) return "";
+    for (const auto& row : json["nodes"]) {
+      if (row["name"] == name) return row["gossip"];
+    }
+    return "";
+  }
   bool AwaitLogged(size_t node, const std::string& text) {
     return Await([&] { return nodes_[node]->log().find(text) != std::string::npos; });
   }
@@ -126,6 +135,9 @@ TEST_F(GossipClusterTest, ANodeThatDiesIsShownAsFailedAndStaysInTheCluster) {
   nodes_[2]->Kill();
   EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "alive"}, {"n3", "failed"}}));
   EXPECT_EQ(CountNodes(0), 3u);
+  EXPECT_EQ(GossipOf(1, "n1"), "alive");
+  EXPECT_EQ(GossipOf(0, "n3"), "failed");
+  EXPECT_THAT(Run(0, {"cluster", "status"}).out, HasSubstr("  gossip failed\n"));
   EXPECT_TRUE(Await([&] {
     return Run(0, {"cluster", "why"}).out.find("gossip says failed since") != std::string::npos;
   }));
