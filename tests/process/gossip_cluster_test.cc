@@ -160,6 +160,36 @@ TEST_F(GossipClusterTest, AStoppedNodeHasLeftAndIsFoundAgainByItsSnapshot) {
   EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "alive"}, {"n3", "alive"}}));
 }
 
+TEST_F(GossipClusterTest, ANodeThatLeavesOnStopIsEmptiedAndRemoved) {
+  ASSERT_NO_FATAL_FAILURE(StartThree({"--leave-on-stop"}));
+  ASSERT_TRUE(AwaitVoters(3));
+  // Of one copy only: it is where it was put, and has to be moved before its node stops.
+  EXPECT_EQ(
+      Run(0, {"topic", "create", "single", "--partitions", "6", "--replication-factor", "1"})
+          .exit_code,
+      0);
+  for (int partition = 0; partition < 6; ++partition) {
+    const std::string text = std::to_string(partition);
+    const auto sent = RunCommand(Cairn({"produce", "single", "--partition", text, "--addr",
+                                        nodes_[0]->address()}),
+                                 "kept " + text + "\n");
+    EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  }
+  Terminate(1);
+  EXPECT_THAT(nodes_[1]->log(), HasSubstr("left the cluster"));
+  EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "left"}, {"n3", "alive"}}));
+  EXPECT_EQ(CountNodes(0), 2u);
+  for (int partition = 0; partition < 6; ++partition) {
+    const std::string text = std::to_string(partition);
+    EXPECT_EQ(Run(2, {"consume", "single", "--partition", text}).out, "kept " + text + "\n");
+  }
+  // Whoever is left alone has nobody to leave to, and stops as ever.
+  Terminate(0);
+  EXPECT_EQ(CountNodes(2), 1u);
+  Terminate(2);
+  EXPECT_THAT(nodes_[2]->log(), HasSubstr("there is no other node to take over"));
+}
+
 TEST_F(GossipClusterTest, NodesJoinedByRpcAddressGossipToo) {
   ASSERT_NO_FATAL_FAILURE(StartNode(0));
   ASSERT_NO_FATAL_FAILURE(StartNode(1, {"--start-join-addrs", nodes_[0]->address()}));
