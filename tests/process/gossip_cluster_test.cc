@@ -164,15 +164,14 @@ TEST_F(GossipClusterTest, ANodeThatLeavesOnStopIsEmptiedAndRemoved) {
   ASSERT_NO_FATAL_FAILURE(StartThree({"--leave-on-stop"}));
   ASSERT_TRUE(AwaitVoters(3));
   // Of one copy only: it is where it was put, and has to be moved before its node stops.
-  EXPECT_EQ(
-      Run(0, {"topic", "create", "single", "--partitions", "6", "--replication-factor", "1"})
-          .exit_code,
-      0);
+  EXPECT_EQ(Run(0, {"topic", "create", "single", "--partitions", "6", "--replication-factor", "1"})
+                .exit_code,
+            0);
   for (int partition = 0; partition < 6; ++partition) {
     const std::string text = std::to_string(partition);
-    const auto sent = RunCommand(Cairn({"produce", "single", "--partition", text, "--addr",
-                                        nodes_[0]->address()}),
-                                 "kept " + text + "\n");
+    const auto sent = RunCommand(
+        Cairn({"produce", "single", "--partition", text, "--addr", nodes_[0]->address()}),
+        "kept " + text + "\n");
     EXPECT_EQ(sent.exit_code, 0) << sent.err;
   }
   Terminate(1);
