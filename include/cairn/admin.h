@@ -61,6 +61,9 @@ struct NodeInfo {
   std::string version = {};
   NodeState state = NodeState::kActive;
   bool reachable = false;  // answers the controller
+  // "alive", "leaving", "left", "failed", "unknown": what the node that is asked hears in gossip;
+  // "" of a server that does not say it.
+  std::string gossip = {};
 };
 
 // A copy of a partition, as its leader sees it.

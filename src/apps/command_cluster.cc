@@ -89,6 +89,7 @@ Json ToJson(const ClusterInfo& cluster) {
                 {"address", node.address},
                 {"state", ToText(node.state)},
                 {"reachable", node.reachable},
+                {"gossip", node.gossip},
                 {"version", node.version}};
     if (!node.rack.empty()) row["rack"] = node.rack;
     json["nodes"].push_back(std::move(row));
@@ -113,6 +114,7 @@ void PrintText(const ClusterInfo& cluster, const NodeInfo& node) {
             << ToText(node.state);
   if (!node.reachable) std::cout << ", does not answer";
   std::cout << ControllerRole(cluster, node.id);
+  if (!node.gossip.empty()) std::cout << "  gossip " << node.gossip;
   if (!node.rack.empty()) std::cout << "  rack " << node.rack;
   std::cout << '\n';
 }

@@ -262,7 +262,8 @@ absl::StatusOr<ClusterInfo> Admin::DescribeCluster(const std::string& topic) {
                              .rack = node.rack(),
                              .version = node.version(),
                              .state = FromProto(node.state()),
-                             .reachable = node.reachable()});
+                             .reachable = node.reachable(),
+                             .gossip = node.gossip()});
   }
   for (const v1::PartitionState& partition : response.partitions()) {
     cluster.partitions.push_back(FromProto(partition));

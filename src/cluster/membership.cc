@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "cluster/gossip_files.h"
+#include "cluster/gossip_status.h"
 #include "cluster/group_id.h"
 #include "env/host_port.h"
 
@@ -48,22 +49,6 @@ NodeId NodeIdOf(const SerfMember& member) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
   const bool whole = error == std::errc() && end == text.data() + text.size() && id > 0;
   return whole ? NodeId(id) : NodeId();
-}
-
-GossipStatus ToGossipStatus(MemberStatus status) {
-  switch (status) {
-    case MemberStatus::kAlive:
-      return GossipStatus::kAlive;
-    case MemberStatus::kLeaving:
-      return GossipStatus::kLeaving;
-    case MemberStatus::kLeft:
-      return GossipStatus::kLeft;
-    case MemberStatus::kFailed:
-      return GossipStatus::kFailed;
-    case MemberStatus::kNone:
-      break;
-  }
-  return GossipStatus::kUnknown;
 }
 
 }  // namespace
@@ -194,19 +179,23 @@ void Membership::SendEvent(std::string name, std::string payload,
 
 void Membership::Leave(absl::AnyInvocable<void()> done) {
   dependencies_.executor->Post([self = shared_from_this(), done = std::move(done)]() mutable {
-    if (self->gossip_ == nullptr || self->left_ || self->AliveOthers() == 0) {
+    if (self->gossip_ == nullptr || self->leave_ended_) return done();
+    self->when_left_.push_back(std::move(done));
+    if (self->left_) return;
+    if (self->AliveOthers() == 0) {
       self->left_ = true;
-      return done();
+      return self->EndLeave();
     }
     self->SaveSnapshot();  // whom to ask after the next start
     self->left_ = true;
-    auto once = std::make_shared<absl::AnyInvocable<void()>>(std::move(done));
-    const auto end = [once] {
-      if (*once) std::exchange(*once, nullptr)();
-    };
-    self->dependencies_.executor->PostAfter(kLeaveLimitNs, end);
-    self->gossip_->With([&](Serf& serf) { serf.Leave(end); });
+    self->dependencies_.executor->PostAfter(kLeaveLimitNs, [self] { self->EndLeave(); });
+    self->gossip_->With([&](Serf& serf) { serf.Leave([self] { self->EndLeave(); }); });
   });
+}
+
+void Membership::EndLeave() {
+  leave_ended_ = true;
+  for (auto& done : std::exchange(when_left_, {})) done();
 }
 
 void Membership::Stop(absl::AnyInvocable<void()> done) {

@@ -112,7 +112,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
                  absl::AnyInvocable<void(absl::Status)> done);
 
   // Tells the others that this node goes on purpose; `done` when they have heard it, or after two
-  // seconds at most. Nothing is joined any more. Once.
+  // seconds at most. Nothing is joined any more. Called again, it waits for the same.
   void Leave(absl::AnyInvocable<void()> done);
   // Ends it all, the snapshot written; `done` runs on the files' executor. Once.
   void Stop(absl::AnyInvocable<void()> done);
@@ -137,6 +137,8 @@ class Membership : public std::enable_shared_from_this<Membership> {
   void SaveSnapshot();
   void SaveKeyring();
 
+  void EndLeave();
+
   MemberKind KindOf(const gossip::SerfMember& member) const;
   size_t AliveOthers() const;
   gossip::Tags TagsNow() const;
@@ -154,7 +156,9 @@ class Membership : public std::enable_shared_from_this<Membership> {
   env::Executor::TimerId timer_ = 0;
   base::Uuid cluster_;  // this node's; nil: none yet
   bool look_is_due_ = false;
-  bool left_ = false;
+  bool left_ = false;  // at least it is leaving
+  bool leave_ended_ = false;
+  std::vector<absl::AnyInvocable<void()>> when_left_;
   int64_t alone_said_ns_ = 0;
   int64_t saved_ns_ = 0;
   std::set<std::string> strangers_;  // members of other clusters, by name and cluster

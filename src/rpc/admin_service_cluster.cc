@@ -40,13 +40,14 @@ grpc::ServerUnaryReactor* AdminService::DescribeCluster(grpc::CallbackServerCont
       return reactor;
     }
   }
-  context_.node.Report([reactor, request, response,
-                        &node = context_.node](absl::StatusOr<cluster::ClusterReport> report) {
-    if (report.ok()) {
-      WriteCluster(node.metadata()->metadata, *report, request->topic(), *response);
-    }
-    reactor->End(report.status());
-  });
+  context_.node.Report(
+      [reactor, request, response, this](const absl::StatusOr<cluster::ClusterReport>& report) {
+        if (report.ok()) {
+          WriteCluster(context_.node.metadata()->metadata, *report, context_.membership.Observe(),
+                       request->topic(), *response);
+        }
+        reactor->End(report.status());
+      });
   return reactor;
 }
 

@@ -98,6 +98,7 @@ void WriteLeaders(const cluster::Node& node, v1::DescribeTopicResponse& to) {
 }
 
 void WriteCluster(const cluster::Metadata& metadata, const cluster::ClusterReport& report,
+                  const std::map<NodeId, cluster::GossipObservation>& gossip,
                   const std::string& topic, v1::DescribeClusterResponse& to) {
   to.set_cluster_id(metadata.cluster_id.ToString());
   to.set_controller(report.controller.value());
@@ -113,6 +114,9 @@ void WriteCluster(const cluster::Metadata& metadata, const cluster::ClusterRepor
     WriteNode(node, row);
     row.set_reachable(std::find(report.reachable.begin(), report.reachable.end(), id) !=
                       report.reachable.end());
+    const auto said = gossip.find(id);
+    row.set_gossip(std::string(
+        ToString(said == gossip.end() ? cluster::GossipStatus::kUnknown : said->second.status)));
   }
   for (const auto& [name, number] : metadata.topic_names) {
     if (!topic.empty() && name != topic) continue;

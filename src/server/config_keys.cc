@@ -189,6 +189,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      SetList<&C::start_join_addrs>, ShowList<&C::start_join_addrs>},
     {"bootstrap", "", "form a new cluster; harmless when there is one", SetBool<&C::bootstrap>,
      ShowBool<&C::bootstrap>},
+    {"leave_on_stop", "",
+     "a stop takes the node out of the cluster for ever, within a minute: its replicas move first; "
+     "without it a restart is the same node",
+     SetBool<&C::leave_on_stop>, ShowBool<&C::leave_on_stop>},
     {"advertise_addr", "HOST:PORT",
      "where clients and other nodes reach this one (default: the address it listens on); gossip "
      "uses its host",

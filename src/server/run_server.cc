@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/strings.h"
+#include "server/leave_cluster.h"
 #include "server/server.h"
 
 namespace cairn::server {
@@ -31,11 +32,11 @@ sigset_t AllSignals() {
 }
 
 // Ends the process when the stop hangs or the user insists.
-void Watch(Logger& logger, const std::atomic<bool>& stopped) {
+void Watch(Logger& logger, int64_t deadline_ms, const std::atomic<bool>& stopped) {
   const sigset_t signals = EndingSignals();
   constexpr int64_t kStepMs = 50;
   const timespec step{.tv_sec = 0, .tv_nsec = kStepMs * 1'000'000};
-  for (int64_t waited_ms = 0; waited_ms < kStopDeadlineMs; waited_ms += kStepMs) {
+  for (int64_t waited_ms = 0; waited_ms < deadline_ms; waited_ms += kStepMs) {
     if (stopped) return;
     if (sigtimedwait(&signals, nullptr, &step) > 0) {
       logger.Log(LogLevel::kError, "second signal: ending without a clean stop");
@@ -87,7 +88,8 @@ int RunServer(const ServerConfig& config,
   logger->Log(LogLevel::kInfo, "stopping",
               {{"signal", std::string(signal_number == SIGINT ? "SIGINT" : "SIGTERM")}});
   std::atomic<bool> stopped{false};
-  std::thread watchdog([&] { Watch(*logger, stopped); });
+  const int64_t deadline_ms = kStopDeadlineMs + (config.leave_on_stop ? kLeaveMs : 0);
+  std::thread watchdog([&] { Watch(*logger, deadline_ms, stopped); });
   (*server)->Stop();
   server->reset();
   stopped = true;

@@ -28,6 +28,7 @@
 #include "http/http_server.h"
 #include "rpc/grpc_server.h"
 #include "rpc/port_multiplexer.h"
+#include "server/leave_cluster.h"
 #include "server/process_tuning.h"
 #include "server/rpc_log.h"
 #include "server/secure_dialer.h"
@@ -123,8 +124,9 @@ class Server::Impl {
 
   void Stop() {
     std::call_once(stopped_, [this] {
-      serving_ = false;
+      const bool served = serving_.exchange(false);
       if (grpc_ != nullptr) grpc_->SetServing(false);
+      if (served && config_.leave_on_stop) LeaveCluster(*node_, logger_);
       // The others hear that it goes on purpose while it hands over and answers what it accepted.
       std::promise<void> left;
       if (membership_ != nullptr && node_ != nullptr) {

@@ -1,7 +1,8 @@
 // Server: the composition root of one node. Opens the cluster node, serves it by gRPC and HTTP on
 // one port, and takes everything down in the right order.
 //
-// Order of a stop: readiness and health say no; leadership moves to other nodes; no connection is
+// Order of a stop: readiness and health say no; with leave_on_stop the cluster takes over what the
+// node holds, and removes it; leadership moves to other nodes; no connection is
 // accepted any more; streams are drained and accepted requests answered; the node syncs and closes
 // its logs; the threads end.
 #pragma once
@@ -43,7 +44,8 @@ class Server {
   // Re-reads certificates and policy now. What is broken is logged and changes nothing.
   void Reload();
 
-  // Blocking, about kDrainMs at most when clients do not read. Idempotent.
+  // Blocking, about kDrainMs at most when clients do not read, and kLeaveMs with leave_on_stop.
+  // Idempotent.
   void Stop();
 
  private:

@@ -31,6 +31,7 @@ struct ServerConfig {
   uint16_t rpc_port = 8400;                  // on the host of bind_addr; 0 takes a free port
   std::vector<std::string> start_join_addrs;
   bool bootstrap = false;
+  bool leave_on_stop = false;  // a stop takes the node out of its cluster
   std::string advertise_addr;  // host:port at which clients and nodes reach this one; "": the bound
   std::string encrypt;         // key of gossip, base64; "": that of keyring_file, or none
   std::string keyring_file;    // "": gossip-keyring.json in data_dir

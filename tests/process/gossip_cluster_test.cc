@@ -91,6 +91,15 @@ class GossipClusterTest : public ::testing::Test {
     const auto json = RunJson(node, {"cluster", "status"});
     return json.is_object() ? json["nodes"].size() : 0;
   }
+  // What `node` says that gossip says of `name`, in `cluster status`.
+  std::string GossipOf(size_t node, const std::string& name) {
+    const auto json = RunJson(node, {"cluster", "status"});
+    if (!json.is_object()) return "";
+    for (const auto& row : json["nodes"]) {
+      if (row["name"] == name) return row["gossip"];
+    }
+    return "";
+  }
   bool AwaitLogged(size_t node, const std::string& text) {
     return Await([&] { return nodes_[node]->log().find(text) != std::string::npos; });
   }
@@ -126,6 +135,9 @@ TEST_F(GossipClusterTest, ANodeThatDiesIsShownAsFailedAndStaysInTheCluster) {
   nodes_[2]->Kill();
   EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "alive"}, {"n3", "failed"}}));
   EXPECT_EQ(CountNodes(0), 3u);
+  EXPECT_EQ(GossipOf(1, "n1"), "alive");
+  EXPECT_EQ(GossipOf(0, "n3"), "failed");
+  EXPECT_THAT(Run(0, {"cluster", "status"}).out, HasSubstr("  gossip failed\n"));
   EXPECT_TRUE(Await([&] {
     return Run(0, {"cluster", "why"}).out.find("gossip says failed since") != std::string::npos;
   }));
@@ -146,6 +158,35 @@ TEST_F(GossipClusterTest, AStoppedNodeHasLeftAndIsFoundAgainByItsSnapshot) {
               HasSubstr("member " + nodes_[0]->gossip_address()));
   ASSERT_NO_FATAL_FAILURE(StartNode(1));
   EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "alive"}, {"n3", "alive"}}));
+}
+
+TEST_F(GossipClusterTest, ANodeThatLeavesOnStopIsEmptiedAndRemoved) {
+  ASSERT_NO_FATAL_FAILURE(StartThree({"--leave-on-stop"}));
+  ASSERT_TRUE(AwaitVoters(3));
+  // Of one copy only: it is where it was put, and has to be moved before its node stops.
+  EXPECT_EQ(Run(0, {"topic", "create", "single", "--partitions", "6", "--replication-factor", "1"})
+                .exit_code,
+            0);
+  for (int partition = 0; partition < 6; ++partition) {
+    const std::string text = std::to_string(partition);
+    const auto sent = RunCommand(
+        Cairn({"produce", "single", "--partition", text, "--addr", nodes_[0]->address()}),
+        "kept " + text + "\n");
+    EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  }
+  Terminate(1);
+  EXPECT_THAT(nodes_[1]->log(), HasSubstr("left the cluster"));
+  EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "left"}, {"n3", "alive"}}));
+  EXPECT_EQ(CountNodes(0), 2u);
+  for (int partition = 0; partition < 6; ++partition) {
+    const std::string text = std::to_string(partition);
+    EXPECT_EQ(Run(2, {"consume", "single", "--partition", text}).out, "kept " + text + "\n");
+  }
+  // Whoever is left alone has nobody to leave to, and stops as ever.
+  Terminate(0);
+  EXPECT_EQ(CountNodes(2), 1u);
+  Terminate(2);
+  EXPECT_THAT(nodes_[2]->log(), HasSubstr("there is no other node to take over"));
 }
 
 TEST_F(GossipClusterTest, NodesJoinedByRpcAddressGossipToo) {

@@ -120,6 +120,7 @@ class SerfCluster {
   uint64_t trace_hash() const { return trace_hash_; }
   uint64_t packets() const { return packets_; }
   uint64_t packet_bytes() const { return packet_bytes_; }
+  uint64_t stream_bytes() const { return stream_bytes_; }
   // Times that a member was told to have failed.
   uint64_t failures_told() const { return failures_told_; }
   // The longest time that any node took another for failed, until it took it for something else.
@@ -221,6 +222,7 @@ class SerfCluster {
 
   void Begin(size_t number, StartExchange exchange) {
     Hash(exchange.request);
+    stream_bytes_ += exchange.request.size();
     const int64_t deadline_ns = now_ns_ + exchange.timeout_ns;
     const auto finish = [this, number, id = exchange.id](absl::StatusOr<StreamMessage> answer) {
       if (nodes_[number]->dead) return;
@@ -241,6 +243,7 @@ class SerfCluster {
       std::optional<std::string> answer;
       if (request.ok()) {
         answer = to->serf->OnStream(now_ns_, *request);
+        if (answer) stream_bytes_ += answer->size();
         Collect(by_address_[exchange.to]);
       }
       At(back_ns, [this, number, finish, answer, target = exchange.to] {
@@ -297,6 +300,7 @@ class SerfCluster {
   uint64_t trace_hash_ = 0xcbf29ce484222325;
   uint64_t packets_ = 0;
   uint64_t packet_bytes_ = 0;
+  uint64_t stream_bytes_ = 0;
   uint64_t failures_told_ = 0;
   int64_t longest_failure_ns_ = 0;
   std::priority_queue<Happening> queue_;

@@ -8,9 +8,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 
 namespace cairn::gossip {
@@ -58,7 +58,7 @@ class BroadcastQueue {
   Finished Remove(Queue::iterator at);
 
   Queue queue_;
-  std::unordered_map<std::string, Queue::iterator> by_subject_;
+  absl::flat_hash_map<std::string, Queue::iterator> by_subject_;
   uint64_t last_number_ = 0;
 };
 

@@ -21,7 +21,7 @@ Member& MemberTable::Add(const std::string& name) {
   order_.push_back(std::make_unique<Member>());
   Member& member = *order_.back();
   member.name = name;
-  by_name_[name] = &member;
+  by_name_[member.name] = &member;
   std::swap(order_.back(), order_[RandomBelow(random_, order_.size())]);
   return member;
 }

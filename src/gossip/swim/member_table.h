@@ -7,10 +7,11 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
 #include "env/random.h"
 #include "gossip/swim/scheduler.h"
 #include "gossip/wire/messages.h"
@@ -73,7 +74,8 @@ class MemberTable {
  private:
   env::Random& random_;
   std::vector<std::unique_ptr<Member>> order_;
-  std::unordered_map<std::string, Member*> by_name_;
+  // The key is the member's own name. Flat: it is asked for every message of every packet.
+  absl::flat_hash_map<absl::string_view, Member*> by_name_;
   size_t next_ = 0;  // to be probed
 };
 

@@ -27,6 +27,7 @@ absl::StatusOr<std::string_view> TakeLabel(std::string_view bytes, std::string_v
   if (!bytes.empty() && bytes[0] == static_cast<char>(MessageType::kLabel)) {
     const size_t size = bytes.size() < 2 ? 0 : static_cast<uint8_t>(bytes[1]);
     if (bytes.size() < 2 + size) return absl::OutOfRangeError("the label is cut short");
+    if (bytes.size() >= 2 && size == 0) return absl::InvalidArgumentError("an empty label");
     found = bytes.substr(2, size);
     bytes.remove_prefix(2 + size);
   }

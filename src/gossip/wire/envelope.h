@@ -21,7 +21,8 @@ struct Envelope {
 std::string LabelHeader(std::string_view label);
 
 // What lies behind the label header of `bytes`. Errors: OUT_OF_RANGE when the header is cut short;
-// PERMISSION_DENIED when the label is not `label`, or is missing.
+// INVALID_ARGUMENT when it is there and empty; PERMISSION_DENIED when the label is not `label`, or
+// is missing.
 absl::StatusOr<std::string_view> TakeLabel(std::string_view bytes, std::string_view label);
 
 // A compressed message: type 9 and {Algo, Buf}.
