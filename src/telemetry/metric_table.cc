@@ -239,7 +239,8 @@ std::string MetricsPage() {
   return base::StrCat(
       "# Metrics\n\n"
       "`GET /metrics` on the RPC port answers in the text format of Prometheus (version 0.0.4). "
-      "With a policy, it takes the right to `describe` the object `*`, as `cairn cluster` does; "
+      "With a policy, it takes the right to `describe` the object `*`, which whoever may produce, "
+      "consume, alter or delete there has; "
       "with authorities for clients, a certificate that they have signed.\n\n"
       "This page is made by `cairn docs metrics`. Counters begin at 0 when the process starts, "
       "those of a partition when its replica is opened.\n\n"
