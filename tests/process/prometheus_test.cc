@@ -85,7 +85,8 @@ TEST(PrometheusTest, ScrapesANodeAndRaisesItsAlerts) {
   const ScratchDir scratch;
   ServerProcess server(scratch / "data");
   server.Start();
-  ASSERT_TRUE(Admin(server.NewClient()).CreateTopic({.name = "t"}).ok());
+  const auto created = Admin(server.NewClient()).CreateTopic({.name = "t"});
+  ASSERT_TRUE(created.ok()) << created.status();
   {
     auto producer = Producer::Create(server.NewClient(), {.topic = "t"});
     ASSERT_TRUE(producer.ok()) << producer.status();
