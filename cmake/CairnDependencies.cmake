@@ -11,6 +11,7 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(cairn_re2 REQUIRED IMPORTED_TARGET re2)  # not "re2": gRPC looks for it by that name
+find_package(prometheus-cpp REQUIRED CONFIG COMPONENTS core)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
 include(CairnLibraft)
 

@@ -72,6 +72,9 @@ class Partition {
   // was deleted.
   virtual absl::StatusOr<FetchResult> Fetch(Offset from, size_t max_bytes) = 0;
 
+  // Counts what a reader was given of what Fetch brought, for metrics. Thread-safe.
+  virtual void CountConsumed(uint64_t records, uint64_t bytes) = 0;
+
   // First offset whose record's timestamp is >= timestamp_ms; the high watermark when there is
   // none. Blocking; errors as in Fetch.
   virtual absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms) = 0;

@@ -1,6 +1,8 @@
 #include "broker/replica_host.h"
 
 #include <algorithm>
+#include <map>
+#include <span>
 #include <utility>
 
 #include "base/strings.h"
@@ -17,6 +19,8 @@ constexpr uint64_t kReservedFreeBytes = 4 << 20;
 // How long a stop waits for others to take over what this node leads: 200 times 5 ms.
 constexpr int kHandOverPolls = 200;
 constexpr int64_t kHandOverPollNs = 5'000'000;
+// Replicas that a loop is asked about in one task: some tens of microseconds.
+constexpr size_t kStatusesAtOnce = 32;
 
 void WaitUntilHandedOver(const std::shared_ptr<const HostedReplica>& hosted, int polls,
                          WaitGroup& running) {
@@ -37,7 +41,7 @@ ReplicaHost::ReplicaHost(Dependencies dependencies, const BrokerOptions& options
       store_(*dependencies_.fs, *dependencies_.clock, *dependencies_.stable,
              env::JoinPath(options_.data_dir, "topics")) {
   for (const ShardExecutors& e : dependencies_.shards) {
-    shards_.push_back(std::make_unique<Shard>(*dependencies_.fs, e));
+    shards_.push_back(std::make_unique<Shard>(dependencies_, e, counters_.raft));
   }
 }
 
@@ -98,6 +102,7 @@ std::shared_ptr<HostedReplica> ReplicaHost::OpenNow(const ReplicaSpec& spec, Nod
       .group_commit = &shard.group_commit,
       .stable = dependencies_.stable,
       .peers = dependencies_.peers,
+      .counters = &counters_.raft,
       .on_closed = dependencies_.on_closed};
   hosted->replica = std::make_shared<consensus::RaftReplica>(
       replica,
@@ -193,6 +198,28 @@ BrokerStats ReplicaHost::stats() const {
     if (!hosted->status.ok()) ++stats.failed_partitions;
   }
   return stats;
+}
+
+std::vector<ReplicaReport> ReplicaHost::Statuses() const {
+  std::vector<ReplicaReport> reports;
+  for (auto& hosted : All()) reports.push_back({.hosted = std::move(hosted), .status = {}});
+  std::map<env::Executor*, std::vector<ReplicaReport*>> by_loop;
+  for (ReplicaReport& report : reports) {
+    if (report.hosted->replica != nullptr) by_loop[report.hosted->loop].push_back(&report);
+  }
+  WaitGroup asked(0);
+  for (const auto& [loop, asks] : by_loop) {
+    for (size_t i = 0; i < asks.size(); i += kStatusesAtOnce) {
+      asked.Add(1);
+      const std::span some = std::span(asks).subspan(i, std::min(kStatusesAtOnce, asks.size() - i));
+      loop->Post([some, &asked] {
+        for (ReplicaReport* report : some) report->status = report->hosted->replica->Status();
+        asked.Arrive();
+      });
+    }
+  }
+  asked.Wait();
+  return reports;
 }
 
 // ---- background, stop ----

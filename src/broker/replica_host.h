@@ -54,6 +54,11 @@ struct HostedReplica {
   std::shared_ptr<consensus::RaftReplica> replica;
 };
 
+struct ReplicaReport {
+  std::shared_ptr<const HostedReplica> hosted;
+  consensus::ReplicaStatus status;
+};
+
 // Thread-safe but for what is marked. Destroy only after Stop.
 class ReplicaHost {
  public:
@@ -107,6 +112,10 @@ class ReplicaHost {
 
   // Counters and states of all replicas.
   BrokerStats stats() const;
+  // How each group is doing, as its shard sees it, in the order of the groups; a closed status for
+  // a replica that could not be opened. Blocking for the shards' loops, which go on with other work
+  // in between; not from a shard's thread.
+  std::vector<ReplicaReport> Statuses() const;
 
   void StartRetention();
   // Gives leadership away where another node can take it, and waits a moment until it has.
@@ -126,8 +135,8 @@ class ReplicaHost {
     consensus::Message message;
   };
   struct Shard {
-    Shard(env::FileSystem& fs, ShardExecutors e)
-        : executors(e), group_commit(fs, *e.loop, *e.disk) {}
+    Shard(const Dependencies& d, ShardExecutors e, consensus::RaftCounters& counters)
+        : executors(e), group_commit(*d.fs, *d.clock, *e.loop, *e.disk, counters) {}
     ShardExecutors executors;
     consensus::GroupCommit group_commit;
     std::vector<Delivery> deliveries;            // where messages are delivered

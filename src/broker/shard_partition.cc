@@ -95,6 +95,8 @@ void ShardPartition::Produce(log::Batch batch, std::optional<Offset> expected_of
                              ProduceCallback done) {
   Waiter waiter;
   waiter.done = std::move(done);
+  waiter.start_ns = dependencies_.clock->MonotonicNs();
+  waiter.records = batch.record_count;
   const int64_t now_ms = dependencies_.clock->WallMs();
   // Checked on the caller's thread, so that the shard has only the work that needs its order. An
   // error still goes through the shard: answers keep the order of the calls.
@@ -211,6 +213,7 @@ void ShardPartition::Answer() {
   if (answering_) return;  // a callback led back here; the loop below goes on
   answering_ = true;
   const Offset committed = high_watermark();
+  const int64_t now_ns = waiters_.empty() ? 0 : dependencies_.clock->MonotonicNs();
   while (!waiters_.empty() &&
          (!waiters_.front().result.ok() || waiters_.front().until <= committed)) {
     if (waiters_.front().proof != nullptr && !waiters_.front().proof->has_value()) break;
@@ -218,9 +221,18 @@ void ShardPartition::Answer() {
     waiters_.pop_front();
     if (waiter.proof != nullptr && !(*waiter.proof)->ok()) waiter.result = **waiter.proof;
     dependencies_.counters->inflight_bytes.fetch_sub(waiter.bytes, std::memory_order_relaxed);
+    Count(waiter, now_ns);
     waiter.done(std::move(waiter.result));
   }
   answering_ = false;
+}
+
+void ShardPartition::Count(const Waiter& waiter, int64_t now_ns) {
+  if (!waiter.result.ok()) return;
+  dependencies_.counters->produce_ns.Observe(now_ns - waiter.start_ns);
+  if (waiter.result->duplicate) return;
+  counters_.produced_records.Add(waiter.records);
+  counters_.produced_bytes.Add(waiter.bytes);
 }
 
 void ShardPartition::OnCommitted(Offset high_watermark) {
@@ -313,6 +325,11 @@ absl::StatusOr<FetchResult> ShardPartition::Fetch(Offset from, size_t max_bytes)
   if (!entries.ok()) return entries.status();
   result.entries = *std::move(entries);
   return result;
+}
+
+void ShardPartition::CountConsumed(uint64_t records, uint64_t bytes) {
+  counters_.consumed_records.Add(records);
+  counters_.consumed_bytes.Add(bytes);
 }
 
 absl::StatusOr<Offset> ShardPartition::OffsetForTimestamp(int64_t timestamp_ms) {

@@ -58,12 +58,14 @@ class ShardPartition final : public Partition,
   Offset log_start() const override;
   Offset high_watermark() const override;
   absl::StatusOr<FetchResult> Fetch(Offset from, size_t max_bytes) override;
+  void CountConsumed(uint64_t records, uint64_t bytes) override;
   absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms) override;
   WaitId WaitForData(Offset from, WaitCallback ready) override;
   void CancelWait(WaitId wait) override;
   void ReadBarrier(absl::AnyInvocable<void(absl::Status)> done) override;
 
   // Any thread.
+  const PartitionCounters& counters() const { return counters_; }
   void ChangeSettings(const TopicSettings& settings);
   // Deletes what the topic's retention lets go. Any thread.
   void ApplyRetention();
@@ -91,6 +93,8 @@ class ShardPartition final : public Partition,
     Offset until;
     absl::StatusOr<ProduceResult> result;
     uint64_t bytes = 0;  // taken from the node's budget
+    uint32_t records = 0;
+    int64_t start_ns = 0;
     // Set while it is being proven that this node leads; shared with who waits for the proof.
     Proof proof;
     ProduceCallback done;
@@ -113,6 +117,7 @@ class ShardPartition final : public Partition,
   absl::StatusOr<Offset> Place(Request& request);
   void Fail(Offset from, const absl::Status& error);
   void Answer();
+  void Count(const Waiter& waiter, int64_t now_ns);
   void WakeReaders();
   void MaybeSnapshotProducers(bool now);
 
@@ -120,6 +125,7 @@ class ShardPartition final : public Partition,
   std::shared_ptr<consensus::Replica> replica_;
   std::atomic<uint64_t> high_watermark_{0};
   std::atomic<WaitId> next_wait_{1};
+  PartitionCounters counters_;
 
   mutable base::Mutex mutex_;
   TopicSettings settings_ CAIRN_GUARDED_BY(mutex_);

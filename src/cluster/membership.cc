@@ -151,6 +151,21 @@ void Membership::List(absl::AnyInvocable<void(absl::StatusOr<std::vector<GossipM
   });
 }
 
+void Membership::Count(absl::AnyInvocable<void(absl::StatusOr<GossipState>)> done) {
+  dependencies_.executor->Post([self = shared_from_this(), done = std::move(done)]() mutable {
+    if (self->gossip_ == nullptr) return done(Stopped());
+    const Serf& serf = self->gossip_->serf();
+    GossipState state{.members = {},
+                      .swim = serf.swim().counters(),
+                      .serf = serf.counters(),
+                      .node = self->gossip_->counters()};
+    for (const auto& [name, member] : serf.members()) {
+      ++state.members[{member.status, self->KindOf(member)}];
+    }
+    done(std::move(state));
+  });
+}
+
 void Membership::ChangeKeys(gossip::KeyOperation operation, std::string key,
                             absl::AnyInvocable<void(absl::StatusOr<gossip::KeyResult>)> done) {
   dependencies_.executor->Post([self = shared_from_this(), operation, key = std::move(key),

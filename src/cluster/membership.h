@@ -21,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -70,6 +71,14 @@ struct GossipMember {
   gossip::Tags tags;
 };
 
+// What gossip sees and has counted since it began.
+struct GossipState {
+  std::map<std::pair<gossip::MemberStatus, MemberKind>, uint64_t> members;
+  gossip::SwimCounters swim;
+  gossip::SerfCounters serf;
+  gossip::NodeCounters node;
+};
+
 class Membership : public std::enable_shared_from_this<Membership> {
  public:
   // All of it outlives the membership's Stop.
@@ -106,6 +115,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
 
   // The answers come on some thread. UNAVAILABLE once it has stopped.
   void List(absl::AnyInvocable<void(absl::StatusOr<std::vector<GossipMember>>)> done);
+  void Count(absl::AnyInvocable<void(absl::StatusOr<GossipState>)> done);
   void ChangeKeys(gossip::KeyOperation operation, std::string key,
                   absl::AnyInvocable<void(absl::StatusOr<gossip::KeyResult>)> done);
   void SendEvent(std::string name, std::string payload,

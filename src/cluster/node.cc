@@ -210,6 +210,7 @@ absl::Status Node::StartMember(NodeId first_voter) {
           .group_commit = &host_->group_commit(kControllerGroup),
           .stable = stable_.get(),
           .peers = this,
+          .counters = &host_->counters().raft,
           .on_closed = [this](GroupId group,
                               const absl::Status& why) { OnGroupClosed(group, why); }},
       consensus::RaftReplica::Options{.group = kControllerGroup,
@@ -298,12 +299,14 @@ void Node::Wake() {
 }
 
 bool Node::StandsAlone() const {
-  if (!member_) return false;
-  std::promise<bool> alone;
-  loop().Post([this, &alone] {
-    alone.set_value(controller_->replica().Status().configuration.IsSoleVoter(id()));
-  });
-  return alone.get_future().get();
+  return member_ && ControllerStatus().configuration.IsSoleVoter(id());
+}
+
+consensus::ReplicaStatus Node::ControllerStatus() const {
+  if (!member_) return {};
+  std::promise<consensus::ReplicaStatus> status;
+  loop().Post([this, &status] { status.set_value(controller_->replica().Status()); });
+  return status.get_future().get();
 }
 
 void Node::HandOver() {

@@ -106,6 +106,10 @@ class Node final : public broker::Broker,
   // Whether it needs nobody else to serve: it is the only voter of group 0. Blocking for the loop.
   bool StandsAlone() const;
 
+  // This node's replica of group 0; nothing of it while the node is no member. Blocking for the
+  // loop.
+  consensus::ReplicaStatus ControllerStatus() const;
+
   // Has the reconcile loop look soon. Any thread; cheap, however often.
   void Wake();
 

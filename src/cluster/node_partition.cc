@@ -90,6 +90,10 @@ absl::StatusOr<broker::FetchResult> NodePartition::Fetch(Offset from, size_t max
   return local->partition->Fetch(from, max_bytes);
 }
 
+void NodePartition::CountConsumed(uint64_t records, uint64_t bytes) {
+  if (const auto local = Local()) local->partition->CountConsumed(records, bytes);
+}
+
 absl::StatusOr<Offset> NodePartition::OffsetForTimestamp(int64_t timestamp_ms) {
   const auto local = Local();
   if (local == nullptr) return NoReplica(local);

@@ -24,6 +24,7 @@ class NodePartition final : public broker::Partition,
   Offset log_start() const override;
   Offset high_watermark() const override;
   absl::StatusOr<broker::FetchResult> Fetch(Offset from, size_t max_bytes) override;
+  void CountConsumed(uint64_t records, uint64_t bytes) override;
   absl::StatusOr<Offset> OffsetForTimestamp(int64_t timestamp_ms) override;
   WaitId WaitForData(Offset from, WaitCallback ready) override;
   void CancelWait(WaitId wait) override;

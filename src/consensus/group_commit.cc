@@ -38,22 +38,28 @@ struct GroupCommit::Group {
     void Report() { source->OnPersisted(work, status); }
   };
   std::vector<Member> members;
-
-  // On the disk executor.
-  void Persist(env::FileSystem& fs) {
-    std::vector<log::Log*> written;
-    std::vector<Member*> owners;
-    for (Member& member : members) {
-      member.status = Perform(member.work, *member.log);
-      if (!member.status.ok()) continue;
-      written.push_back(member.log.get());
-      owners.push_back(&member);
-    }
-    std::vector<absl::Status> synced(written.size());
-    log::SyncLogs(fs, written, synced);
-    for (size_t i = 0; i < owners.size(); ++i) owners[i]->status = std::move(synced[i]);
-  }
 };
+
+// On the disk executor.
+void GroupCommit::Persist(Group& group) {
+  std::vector<log::Log*> written;
+  std::vector<Group::Member*> owners;
+  size_t entries = 0;
+  for (Group::Member& member : group.members) {
+    member.status = Perform(member.work, *member.log);
+    if (!member.status.ok()) continue;
+    written.push_back(member.log.get());
+    owners.push_back(&member);
+    entries += member.work.entries.size();
+  }
+  if (written.empty()) return;
+  std::vector<absl::Status> synced(written.size());
+  const int64_t start_ns = clock_.MonotonicNs();
+  log::SyncLogs(fs_, written, synced);
+  counters_.sync_ns.Observe(clock_.MonotonicNs() - start_ns);
+  counters_.group_entries.Observe(static_cast<int64_t>(entries));
+  for (size_t i = 0; i < owners.size(); ++i) owners[i]->status = std::move(synced[i]);
+}
 
 void GroupCommit::Schedule(std::shared_ptr<Source> source) {
   scheduled_.push_back(std::move(source));
@@ -78,7 +84,7 @@ void GroupCommit::StartIfIdle() {
   if (group->members.empty()) return;
   busy_ = true;
   disk_.Post([this, group = std::move(group)]() mutable {
-    group->Persist(fs_);
+    Persist(*group);
     loop_.Post([this, group = std::move(group)]() mutable { Finish(std::move(group)); });
   });
 }

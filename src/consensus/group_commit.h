@@ -15,6 +15,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "consensus/raft_counters.h"
+#include "env/clock.h"
 #include "env/executor.h"
 #include "env/file_system.h"
 #include "log/entry.h"
@@ -47,8 +49,10 @@ class GroupCommit {
     virtual void OnPersisted(const LogWork& work, const absl::Status& status) = 0;
   };
 
-  GroupCommit(env::FileSystem& fs, env::Executor& loop, env::Executor& disk)
-      : fs_(fs), loop_(loop), disk_(disk) {}
+  // All of it outlives the group commit and what it has posted.
+  GroupCommit(env::FileSystem& fs, const env::Clock& clock, env::Executor& loop,
+              env::Executor& disk, RaftCounters& counters)
+      : fs_(fs), clock_(clock), loop_(loop), disk_(disk), counters_(counters) {}
 
   // Makes `source` part of the next group. It stays alive until OnPersisted or Forget.
   void Schedule(std::shared_ptr<Source> source);
@@ -61,12 +65,15 @@ class GroupCommit {
 
  private:
   struct Group;
+  void Persist(Group& group);
   void StartIfIdle();
   void Finish(std::unique_ptr<Group> group);
 
   env::FileSystem& fs_;
+  const env::Clock& clock_;
   env::Executor& loop_;
   env::Executor& disk_;
+  RaftCounters& counters_;
   std::vector<std::shared_ptr<Source>> scheduled_;
   bool start_posted_ = false;
   bool busy_ = false;

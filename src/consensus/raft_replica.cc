@@ -342,6 +342,7 @@ void RaftReplica::Send(SendMessage send) {
     if (first.index != snapshot->last_index + 1) return;  // retention was faster; it comes again
     snapshot->start_offset = first.offset;
     snapshot->state = owner_.SnapshotState();
+    dependencies_.counters->snapshots_sent.Add();
   }
   auto& outbox = outboxes_[send.to];
   if (outbox == nullptr) {
@@ -360,12 +361,19 @@ void RaftReplica::OnStateChanged(const StateChanged& change) {
   const bool leads = change.state == RaftState::kLeader;
   const bool led = is_leader_.exchange(leads, std::memory_order_acq_rel);
   if (!leads) serves_.store(false, std::memory_order_release);
-  term_.store(change.term.value(), std::memory_order_release);
+  const Term old_term = Term(term_.exchange(change.term.value(), std::memory_order_acq_rel));
   const NodeId old = NodeId(leader_.exchange(change.leader.value(), std::memory_order_acq_rel));
   if (led && !leads) {
     for (auto& [node, outbox] : outboxes_) outbox->Close();
     outboxes_.clear();
     owner_.OnAbandoned(failure_.ok() ? NotLeader() : failure_);
+  }
+  // Who does not follow and is in a new term stood for it; a pre-vote begins none.
+  if (change.state != RaftState::kFollower && change.term > old_term) {
+    dependencies_.counters->elections.Add();
+  }
+  if (old != change.leader && change.leader.value() != 0) {
+    dependencies_.counters->leader_changes.Add();
   }
   if (old != change.leader || led != leads) owner_.OnLeader(change.leader);
 }

@@ -27,6 +27,7 @@
 #include "consensus/peer_link.h"
 #include "consensus/peer_outbox.h"
 #include "consensus/raft_core.h"
+#include "consensus/raft_counters.h"
 #include "consensus/replica.h"
 #include "consensus/stable_store.h"
 #include "env/clock.h"
@@ -68,6 +69,7 @@ class RaftReplica final : public Replica,
     GroupCommit* group_commit;
     StableStore* stable;
     PeerLink* peers;
+    RaftCounters* counters;
     // Told, on the loop, that the group closed here and will be opened again, and why. May be
     // empty.
     std::function<void(GroupId group, const absl::Status& why)> on_closed = {};

@@ -68,6 +68,7 @@ void RaftReplica::Reset(const ResetLog& reset) {
                                  .index = snapshot.last_index + 1,
                                  .term = snapshot.last_term};
   resetting_ = true;
+  dependencies_.counters->snapshots_received.Add();
   unwritten_.clear();
   ends_.clear();
   next_offset_ = snapshot.start_offset;

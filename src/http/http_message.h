@@ -11,6 +11,9 @@ struct Request {
   std::string path;    // of the target, without the query
   std::string query;   // what follows '?'; empty without one
   std::string body;
+  // Who asks: the name on the certificate, "" when none was shown; and "host:port".
+  std::string subject;
+  std::string address;
 };
 
 struct Response {

@@ -52,9 +52,10 @@ class HttpServer::Shared {
 class HttpServer::Session : public std::enable_shared_from_this<Session> {
  public:
   Session(std::shared_ptr<Shared> shared, std::unique_ptr<env::Connection> connection,
-          std::string bytes)
+          std::string bytes, std::string subject)
       : shared_(std::move(shared)),
         connection_(std::move(connection)),
+        subject_(std::move(subject)),
         unparsed_(std::move(bytes)) {}
 
   void Start() {
@@ -124,10 +125,25 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
   void Dispatch() {
     const auto& message = parser_->get();
-    const Request request = ToRequest(message);
+    Request request = ToRequest(message);
+    request.subject = subject_;
+    request.address = connection_->peer_address();
+    const bool head_only = request.method == "HEAD";
     RouteTable::Outcome outcome = shared_->routes.Dispatch(request);
+    if (outcome.slow != nullptr) return AnswerLater(*outcome.slow, request, head_only);
     const std::string allow = outcome.allow.empty() ? "" : "Allow: " + outcome.allow + "\r\n";
-    Answer(outcome.response, message.keep_alive(), request.method == "HEAD", allow);
+    Answer(outcome.response, message.keep_alive(), head_only, allow);
+  }
+
+  // The request's timer goes on: it bounds the wait.
+  void AnswerLater(RouteTable::SlowHandler& handler, const Request& request, bool head_only) {
+    handler(request, [weak = weak_from_this(), shared = shared_, head_only](Response response) {
+      shared->executor.Post([weak, head_only, response = std::move(response)] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->connection_ == nullptr) return;
+        self->Answer(response, self->parser_->get().keep_alive(), head_only, {});
+      });
+    });
   }
 
   void Answer(const Response& response, bool keep_alive, bool head_only,
@@ -143,6 +159,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
   const std::shared_ptr<Shared> shared_;
   std::unique_ptr<env::Connection> connection_;
+  const std::string subject_;
   std::string unparsed_;
   std::array<char, kReadBytes> buffer_;
   std::optional<beast_http::request_parser<beast_http::string_body>> parser_;
@@ -154,9 +171,11 @@ HttpServer::HttpServer(env::Executor& executor, RouteTable routes, HttpLimits li
 
 HttpServer::~HttpServer() = default;
 
-void HttpServer::Serve(std::unique_ptr<env::Connection> connection, std::string first_bytes) {
+void HttpServer::Serve(std::unique_ptr<env::Connection> connection, std::string first_bytes,
+                       std::string subject) {
   if (shared_->stopped) return;
-  auto session = std::make_shared<Session>(shared_, std::move(connection), std::move(first_bytes));
+  auto session = std::make_shared<Session>(shared_, std::move(connection), std::move(first_bytes),
+                                           std::move(subject));
   shared_->sessions.emplace(session.get(), session);
   session->Start();
 }

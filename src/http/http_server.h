@@ -35,9 +35,10 @@ class HttpServer {
   // Stop must have been called, or no connection been served.
   ~HttpServer();
 
-  // Serves a connection of which `first_bytes` have been read. Over the limit: answers 503 and
-  // closes.
-  void Serve(std::unique_ptr<env::Connection> connection, std::string first_bytes);
+  // Serves a connection of which `first_bytes` have been read; `subject` is who has shown a
+  // certificate on it. Over the limit: answers 503 and closes.
+  void Serve(std::unique_ptr<env::Connection> connection, std::string first_bytes,
+             std::string subject = "");
 
   // Closes every connection; afterwards no route is called. Blocking; not from the executor's
   // thread. Idempotent.

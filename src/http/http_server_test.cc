@@ -30,6 +30,10 @@ class HttpServerTest : public testing::Test {
     });
     routes.Add("POST", "/echo",
                [](const Request& request) { return Response{.body = request.body}; });
+    routes.AddSlow("GET", "/slow", [this](const Request& request, RouteTable::Respond respond) {
+      slow_address_ = request.address;
+      respond_.set_value(std::move(respond));
+    });
     server_ = std::make_unique<HttpServer>(loop_, std::move(routes), limits);
     auto listener = loop_.Listen("127.0.0.1:0");
     ASSERT_TRUE(listener.ok()) << listener.status();
@@ -66,6 +70,8 @@ class HttpServerTest : public testing::Test {
   std::unique_ptr<env::Listener> listener_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;
+  std::promise<RouteTable::Respond> respond_;  // of the first request for /slow
+  std::string slow_address_;
 };
 
 TEST_F(HttpServerTest, AnswersSeveralRequestsOnOneConnection) {
@@ -89,6 +95,32 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   const size_t first = answer.find("hello 1");
   ASSERT_NE(first, std::string::npos);
   EXPECT_NE(answer.find("hello 2", first), std::string::npos);
+}
+
+TEST_F(HttpServerTest, AnswersFromAnotherThreadLaterAndThenTheNextRequest) {
+  StartServer();
+  RawClient client(address_);
+  client.Send(
+      "GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /hello?2 HTTP/1.1\r\nHost: x\r\nConnection: "
+      "close\r\n\r\n");
+  auto respond = respond_.get_future().get();
+  respond({.body = "at last\n"});
+  const std::string answer = client.ReceiveAll();
+  const size_t first = answer.find("at last");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_NE(answer.find("hello 2", first), std::string::npos);
+  EXPECT_THAT(slow_address_, StartsWith("127.0.0.1:"));
+}
+
+TEST_F(HttpServerTest, DropsAnAnswerThatComesAfterItsConnectionIsClosed) {
+  StartServer();
+  RawClient client(address_);
+  client.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto respond = respond_.get_future().get();
+  server_->Stop();
+  EXPECT_EQ(client.ReceiveAll(), "");
+  respond({.body = "too late\n"});
+  RunOnLoop([] {});
 }
 
 TEST_F(HttpServerTest, ReadsARequestThatComesByteByByte) {

@@ -5,7 +5,11 @@
 namespace cairn::http {
 
 void RouteTable::Add(std::string_view method, std::string_view path, Handler handler) {
-  routes_[std::string(path)][std::string(method)] = std::move(handler);
+  routes_[std::string(path)][std::string(method)].handler = std::move(handler);
+}
+
+void RouteTable::AddSlow(std::string_view method, std::string_view path, SlowHandler handler) {
+  routes_[std::string(path)][std::string(method)].slow = std::move(handler);
 }
 
 RouteTable::Outcome RouteTable::Dispatch(const Request& request) {
@@ -17,8 +21,12 @@ RouteTable::Outcome RouteTable::Dispatch(const Request& request) {
   }
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
-  const auto handler = route->second.find(method);
-  if (handler != route->second.end()) return {.response = handler->second(request), .allow = {}};
+  const auto found = route->second.find(method);
+  if (found != route->second.end()) {
+    auto& [handler, slow] = found->second;
+    if (slow) return {.response = {}, .allow = {}, .slow = &slow};
+    return {.response = handler(request), .allow = {}};
+  }
   std::string allow;
   for (const auto& [name, unused] : route->second) {
     if (!allow.empty()) allow += ", ";

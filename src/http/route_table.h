@@ -16,19 +16,31 @@ class RouteTable {
   // Runs on the loop and must not block.
   using Handler = absl::AnyInvocable<Response(const Request&)>;
 
+  // Called once, on any thread, at any time: a late answer is dropped with its connection.
+  using Respond = absl::AnyInvocable<void(Response)>;
+  // For answers that take a while. Runs on the loop and must not block.
+  using SlowHandler = absl::AnyInvocable<void(const Request&, Respond)>;
+
   // `method` is "GET" or "POST"; a GET route also answers HEAD.
   void Add(std::string_view method, std::string_view path, Handler handler);
+  void AddSlow(std::string_view method, std::string_view path, SlowHandler handler);
 
   struct Outcome {
     Response response;
-    std::string allow;  // of a 405: the methods that the path has, as in the header Allow
+    std::string allow;            // of a 405: the methods that the path has, as in the header Allow
+    SlowHandler* slow = nullptr;  // it has the answer, instead of `response`
   };
 
-  // The handler's answer; 404 for an unknown path, 405 for another method than the path has.
+  // The handler's answer, or the slow handler; 404 for an unknown path, 405 for another method than
+  // the path has.
   Outcome Dispatch(const Request& request);
 
  private:
-  std::map<std::string, std::map<std::string, Handler, std::less<>>, std::less<>> routes_;
+  struct Route {
+    Handler handler;
+    SlowHandler slow;
+  };
+  std::map<std::string, std::map<std::string, Route, std::less<>>, std::less<>> routes_;
 };
 
 }  // namespace cairn::http

@@ -65,6 +65,7 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
     builder.Add(std::move(fetched));
     std::deque<grpc::ByteBuffer> responses;
     CAIRN_RETURN_IF_ERROR(builder.Build(responses, 1));
+    builder.CountConsumed(*partition_);
     *response_ = responses.empty() ? builder.EmptyResponse() : std::move(responses.front());
     return absl::OkStatus();
   }

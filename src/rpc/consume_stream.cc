@@ -160,6 +160,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       builder_->Add(*std::move(fetched));
     }
     absl::Status status = builder_->Build(built);
+    builder_->CountConsumed(*partition_);
     if (!status.ok()) return status;
     return false;
   }

@@ -99,6 +99,10 @@ absl::Status ResponseBuilder::Build(std::deque<grpc::ByteBuffer>& out, size_t ma
   return absl::OkStatus();
 }
 
+void ResponseBuilder::CountConsumed(broker::Partition& partition) {
+  partition.CountConsumed(std::exchange(counted_records_, 0), std::exchange(counted_bytes_, 0));
+}
+
 grpc::ByteBuffer ResponseBuilder::EmptyResponse() {
   response_.Clear();
   SetPositions();
@@ -123,6 +127,8 @@ void ResponseBuilder::BuildBatches(std::deque<grpc::ByteBuffer>& out) {
     slices.push_back(BodySlice(entry));
     glue.clear();
     bytes += body_bytes + log::kEntryHeaderBytes;
+    counted_records_ += entry.header.record_count;
+    counted_bytes_ += body_bytes;
     position_ = entry.header.end_offset();
     entries_.pop_front();
   }
@@ -156,6 +162,8 @@ absl::Status ResponseBuilder::BuildRecords(const log::Entry& entry,
       if (header.value.has_value()) copy->set_value(header.value->data(), header.value->size());
       bytes += header.name.size() + copy->value().size();
     }
+    ++counted_records_;
+    counted_bytes_ += bytes;
     to->set_offset(offset.value());
     to->set_timestamp_ms(record_.timestamp_ms);
     constexpr size_t kRecordOverheadBytes = 24;  // tags, lengths, offset and timestamp, about

@@ -32,6 +32,10 @@ class ResponseBuilder {
   // Queues what a fetch brought.
   void Add(broker::FetchResult fetched);
 
+  // Tells the partition what has been built since the last time: keys, values and headers, or whole
+  // batches.
+  void CountConsumed(broker::Partition& partition);
+
   // Whether everything added has been built into responses.
   bool empty() const { return entries_.empty(); }
 
@@ -65,6 +69,8 @@ class ResponseBuilder {
   // Reused: protobuf keeps the memory of cleared messages.
   logapi::v1::ConsumeResponse response_;
   size_t response_bytes_ = 0;
+  uint64_t counted_records_ = 0;
+  uint64_t counted_bytes_ = 0;
   log::RecordView record_;
   std::string scratch_;
 };

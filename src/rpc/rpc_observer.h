@@ -1,4 +1,4 @@
-// What the RPC port reports about its work, for logs and (later) metrics and traces.
+// What the RPC port reports about its work, for logs and metrics.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,10 @@ struct RpcOutcome {
 class RpcObserver {
  public:
   virtual ~RpcObserver() = default;
+
+  // Every RPC, when it has ended. `method` is as in RpcOutcome.
+  virtual void OnRpcEnd(std::string_view /*method*/, absl::StatusCode /*code*/,
+                        int64_t /*duration_ns*/) {}
 
   // Whether OnRpc wants to hear of an RPC that ended so. Building an outcome costs an allocation or
   // two, too much for the fast path when nobody listens.

@@ -56,6 +56,8 @@ class CallReport {
 
   // Once, from OnDone, while the call is still there.
   void Done(const absl::Status& status, uint64_t messages) const {
+    const int64_t duration_ns = context_.clock.MonotonicNs() - start_ns_;
+    context_.observer.OnRpcEnd(method_, status.code(), duration_ns);
     if (!context_.observer.WantsRpc(status.code())) return;
     context_.observer.OnRpc({.method = method_,
                              .peer = call_->peer(),
@@ -63,7 +65,7 @@ class CallReport {
                              .topic = topic_,
                              .partition = partition_,
                              .status = status,
-                             .duration_ns = context_.clock.MonotonicNs() - start_ns_,
+                             .duration_ns = duration_ns,
                              .messages = messages});
   }
 

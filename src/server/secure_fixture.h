@@ -1,15 +1,19 @@
 // For tests: a server with TLS and a policy, and clients with certificates of every kind.
 #pragma once
 
+#include <array>
 #include <ctime>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "env/event_loop.h"
 #include "env/posix.h"
 #include "security/tls/certificate_authority.h"
+#include "security/tls/tls_connection.h"
 #include "security/tls/tls_context.h"
 #include "server/server_fixture.h"
 
@@ -117,6 +121,45 @@ class SecureFixture : public ServerFixture {
         logapi::v1::Log::NewStub(channel)->Produce(&context, request, &response));
   }
 
+  // What the server says on a connection of `files` to `request`, sent over TLS behind `first`;
+  // "" when it lets nobody in.
+  std::string Converse(const security::TlsFiles& files, std::vector<std::string> protocols,
+                       const std::string& first, const std::string& request) {
+    auto context = security::TlsContext::Load(
+        *fs_, files, {.role = security::TlsRole::kClient, .protocols = std::move(protocols)});
+    EXPECT_TRUE(context.ok()) << context.status();
+    Conversation talk;
+    loop_.Post([&] {
+      loop_.Connect(server_->address(), [&](auto connected) {
+        if (!connected.ok()) return talk.End();
+        auto raw = std::make_shared<std::unique_ptr<env::Connection>>(*std::move(connected));
+        const auto secure = [&, raw] {
+          security::TlsConnection::Connect(std::move(*raw), "127.0.0.1", *context, loop_,
+                                           5'000'000'000, [&](auto secured) {
+                                             if (!secured.ok()) return talk.End();
+                                             talk.Start(*std::move(secured), request);
+                                           });
+        };
+        if (first.empty()) return secure();
+        (*raw)->Write(first, [secure](const absl::Status&) { secure(); });
+      });
+    });
+    talk.ended.get_future().wait();
+    std::promise<void> gone;
+    loop_.Post([&] {
+      talk.connection.reset();
+      gone.set_value();
+    });
+    gone.get_future().wait();
+    return talk.received;
+  }
+
+  // What the server answers to GET `path`, over TLS; "" when it lets nobody in.
+  std::string GetOver(const security::TlsFiles& files, const std::string& path) {
+    return Converse(files, {"http/1.1"}, "",
+                    "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  }
+
   std::string Logged() const { return log_lines_.str(); }
 
   const int64_t now_s_ = std::time(nullptr);
@@ -124,6 +167,32 @@ class SecureFixture : public ServerFixture {
   const security::PemPair authority_;
   security::TlsFiles node_;
   int issued_ = 0;
+  env::EventLoop loop_{"tls-clients"};
+
+ private:
+  struct Conversation {
+    std::unique_ptr<env::Connection> connection;
+    std::array<char, 4096> buffer;
+    std::string received;
+    std::promise<void> ended;
+    bool over = false;
+
+    void End() {
+      if (!std::exchange(over, true)) ended.set_value();
+    }
+    void Start(std::unique_ptr<env::Connection> opened, const std::string& request) {
+      connection = std::move(opened);
+      connection->Write(request, [](const absl::Status&) {});
+      Read();
+    }
+    void Read() {
+      connection->Read(buffer, [this](absl::StatusOr<size_t> size) {
+        if (!size.ok() || *size == 0) return End();
+        received.append(buffer.data(), *size);
+        Read();
+      });
+    }
+  };
 };
 
 }  // namespace cairn::server

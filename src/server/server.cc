@@ -29,11 +29,16 @@
 #include "rpc/grpc_server.h"
 #include "rpc/port_multiplexer.h"
 #include "server/leave_cluster.h"
+#include "server/metrics_endpoint.h"
+#include "server/node_metrics.h"
+#include "server/process_metrics.h"
 #include "server/process_tuning.h"
 #include "server/rpc_log.h"
+#include "server/rpc_metrics.h"
 #include "server/secure_dialer.h"
 #include "server/security_files.h"
 #include "server/tls_acceptor.h"
+#include "telemetry/registry.h"
 
 namespace cairn::server {
 namespace {
@@ -88,6 +93,7 @@ class Server::Impl {
       : config_(config),
         logger_(logger),
         rpc_log_(logger),
+        registry_(config.metrics_max_partitions),
         node_name_(config.node_name.empty() ? HostName() : config.node_name),
         fs_(env::NewPosixFileSystem()) {}
 
@@ -136,6 +142,7 @@ class Server::Impl {
       }
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
+      StopAndWait(metrics_);
       acceptor_.Stop();
       StopAndWait(security_);
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
@@ -394,7 +401,7 @@ class Server::Impl {
     options.tls = IsTls() ? security_->tls() : nullptr;
     options.reflection = !config_.no_reflection;
     CAIRN_ASSIGN_OR_RETURN(grpc_, rpc::GrpcServer::Start(*node_, *membership_, env::SystemClock(),
-                                                         rpc_log_, std::move(options)));
+                                                         rpc_metrics_, std::move(options)));
     return absl::OkStatus();
   }
 
@@ -409,7 +416,29 @@ class Server::Impl {
   void StartHttp() {
     http::RouteTable routes;
     http::AddHealthRoutes(routes, [this] { return Readiness(); });
+    AddMetricSources();
+    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access());
+    metrics_->AddTo(routes);
     http_ = std::make_unique<http::HttpServer>(network_, std::move(routes));
+  }
+
+  void AddMetricSources() {
+    using telemetry::Samples;
+    registry_.AddSource([this](Samples& samples) { rpc_metrics_.AddTo(samples); });
+    registry_.AddSource([this](Samples& samples) { AddNodeMetrics(samples, *node_); });
+    registry_.AddSource([this](Samples& samples) { AddGossipMetrics(samples, *membership_); });
+    registry_.AddSource([this](Samples& samples) {
+      AddConnectionMetrics(samples, multiplexer_->counters(), tls_refused_.value());
+    });
+    registry_.AddSource(
+        [this](Samples& samples) { AddSecurityMetrics(samples, *security_, audit_.get()); });
+    registry_.AddSource([start_ms = env::SystemClock().WallMs()](Samples& samples) {
+      AddProcessMetrics(samples, start_ms);
+    });
+    registry_.AddSource([this](Samples& samples) {
+      samples.Add(telemetry::Metric::kRpcStreams, uint64_t{grpc_->open_streams()});
+      samples.Add(telemetry::Metric::kReady, Readiness().ok() ? 1.0 : 0.0);
+    });
   }
 
   void StartMultiplexer(std::unique_ptr<env::Listener> listener) {
@@ -421,7 +450,9 @@ class Server::Impl {
       if (!IsTls()) return http_->Serve(std::move(connection), std::move(first_bytes));
       acceptor_.Accept(std::move(connection), std::move(first_bytes), security_->tls()->Get()->http,
                        [this](std::unique_ptr<security::TlsConnection> secured) {
-                         http_->Serve(std::move(secured), "");
+                         const auto& peer = secured->peer();
+                         std::string subject = peer ? peer->common_name : "";
+                         http_->Serve(std::move(secured), "", std::move(subject));
                        });
     };
     handlers.peer = [this](std::unique_ptr<env::Connection> connection, std::string first_bytes) {
@@ -439,8 +470,8 @@ class Server::Impl {
                                   ? config_.max_connections
                                   : static_cast<size_t>(ConnectionDescriptors());
     options.max_connections_per_address = config_.max_connections_per_address;
-    multiplexer_ = std::make_unique<rpc::PortMultiplexer>(network_, std::move(listener),
-                                                          std::move(handlers), rpc_log_, options);
+    multiplexer_ = std::make_unique<rpc::PortMultiplexer>(
+        network_, std::move(listener), std::move(handlers), rpc_metrics_, options);
     multiplexer_->Start();
   }
 
@@ -472,6 +503,9 @@ class Server::Impl {
   const ServerConfig config_;
   Logger& logger_;
   RpcLog rpc_log_;
+  RpcMetrics rpc_metrics_{rpc_log_};
+  telemetry::Registry registry_;
+  telemetry::Counter tls_refused_;
   const std::string node_name_;
   std::atomic<bool> serving_{false};
   std::once_flag stopped_;
@@ -481,16 +515,19 @@ class Server::Impl {
   std::vector<std::unique_ptr<Shard>> shards_;
   env::EventLoop reader_{"cairn-reader"};  // old entries for followers
   env::EventLoop files_{"cairn-files"};    // what is small and waits: gossip's and security's files
+  env::EventLoop scrapes_{"cairn-metrics"};
   std::unique_ptr<security::AuditLog> audit_;
   std::shared_ptr<SecurityFiles> security_;          // shared with what is posted
   std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
   std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<rpc::GrpcServer> grpc_;
+  std::unique_ptr<MetricsEndpoint> metrics_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;
   env::EventLoop network_{"cairn-net"};  // last: its thread is gone before what its callbacks use
   std::unique_ptr<consensus::PeerDialer> dialer_;
   TlsAcceptor acceptor_{network_, [this](const std::string& peer, const absl::Status& why) {
+                          tls_refused_.Add();
                           rpc_log_.OnConnectionRejected(peer, base::StdView(why.message()));
                         }};
   std::string address_;

@@ -53,6 +53,8 @@ struct ServerConfig {
   uint32_t max_connections = 0;  // to the RPC port; 0: as many as there are descriptors for
   uint32_t max_connections_per_address = 4096;  // of clients of one IP address; 0: any number
 
+  uint32_t metrics_max_partitions = 2000;  // that a scrape of /metrics shows; 0: none
+
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;
 

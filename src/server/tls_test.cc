@@ -1,5 +1,4 @@
 // TLS on the port: who is let in by which protocol, and what happens when files change.
-#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -8,9 +7,7 @@
 
 #include "consensus/peer_codec.h"
 #include "consensus/peer_frame.h"
-#include "env/event_loop.h"
 #include "env/raw_client.h"
-#include "security/tls/tls_connection.h"
 #include "server/secure_fixture.h"
 
 namespace cairn::server {
@@ -32,44 +29,10 @@ class TlsTest : public SecureFixture {
     StartServer();
   }
 
-  // What the server says on a connection of `files` to `request`, sent over TLS behind `first`;
-  // "" when it lets nobody in.
-  std::string Converse(const security::TlsFiles& files, std::vector<std::string> protocols,
-                       const std::string& first, const std::string& request) {
-    auto context = security::TlsContext::Load(
-        *fs_, files, {.role = security::TlsRole::kClient, .protocols = std::move(protocols)});
-    EXPECT_TRUE(context.ok()) << context.status();
-    Conversation talk;
-    loop_.Post([&] {
-      loop_.Connect(server_->address(), [&](auto connected) {
-        if (!connected.ok()) return talk.End();
-        auto raw = std::make_shared<std::unique_ptr<env::Connection>>(*std::move(connected));
-        const auto secure = [&, raw] {
-          security::TlsConnection::Connect(std::move(*raw), "127.0.0.1", *context, loop_,
-                                           5'000'000'000, [&](auto secured) {
-                                             if (!secured.ok()) return talk.End();
-                                             talk.Start(*std::move(secured), request);
-                                           });
-        };
-        if (first.empty()) return secure();
-        (*raw)->Write(first, [secure](const absl::Status&) { secure(); });
-      });
-    });
-    talk.ended.get_future().wait();
-    std::promise<void> gone;
-    loop_.Post([&] {
-      talk.connection.reset();
-      gone.set_value();
-    });
-    gone.get_future().wait();
-    return talk.received;
-  }
-
   // Whether each protocol of the port lets a client with these files in.
   bool GrpcLetsIn(const security::TlsFiles& files) { return ProduceOver(ChannelOf(files)).ok(); }
   bool HttpLetsIn(const security::TlsFiles& files) {
-    const std::string answer = Converse(
-        files, {"http/1.1"}, "", "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string answer = GetOver(files, "/livez");
     EXPECT_TRUE(answer.empty() || answer.starts_with("HTTP/1.1 200 OK")) << answer;
     return !answer.empty();
   }
@@ -90,32 +53,6 @@ class TlsTest : public SecureFixture {
   security::TlsFiles WithoutCertificate() const { return {.authorities = File("ca.pem")}; }
 
   const security::PemPair other_authority_;
-  env::EventLoop loop_{"tls-test"};
-
- private:
-  struct Conversation {
-    std::unique_ptr<env::Connection> connection;
-    std::array<char, 4096> buffer;
-    std::string received;
-    std::promise<void> ended;
-    bool over = false;
-
-    void End() {
-      if (!std::exchange(over, true)) ended.set_value();
-    }
-    void Start(std::unique_ptr<env::Connection> opened, const std::string& request) {
-      connection = std::move(opened);
-      connection->Write(request, [](const absl::Status&) {});
-      Read();
-    }
-    void Read() {
-      connection->Read(buffer, [this](absl::StatusOr<size_t> size) {
-        if (!size.ok() || *size == 0) return End();
-        received.append(buffer.data(), *size);
-        Read();
-      });
-    }
-  };
 };
 
 TEST_F(TlsTest, LetsInWhoShowsACertificateOfTheAuthority) {

@@ -1,0 +1,339 @@
+// GET /metrics: every metric of the table is there, moves when what it measures happens, and is
+// shown to whom it concerns.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+#include "env/raw_client.h"
+#include "server/cluster_fixture.h"
+#include "server/scrape_testing.h"
+#include "server/secure_fixture.h"
+
+namespace cairn::server {
+namespace {
+
+using telemetry::MetricSpec;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string Get(const std::string& address, const std::string& path = "/metrics") {
+  env::RawClient client(address);
+  client.Send("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  return client.ReceiveAll();
+}
+
+std::string OfPartition(const std::string& name, const std::string& topic = "default",
+                        int partition = 0) {
+  return base::StrCat(name, "{topic=\"", topic, "\",partition=\"", partition, "\"}");
+}
+
+std::string Rpcs(const std::string& method, const std::string& code) {
+  return "cairn_rpc_requests_total{method=\"" + method + "\",code=\"" + code + "\"}";
+}
+
+// A server that has everything there are metrics of: TLS, a policy, an audit log.
+class MetricsTest : public SecureFixture {
+ protected:
+  void SetUp() override {
+    SetPolicy(
+        "p, alice, *, produce, allow\np, alice, *, consume, allow\np, alice, unknown, produce, "
+        "allow\n");
+    StartServer();
+    scraper_ = Issue(ClientRequest("prometheus"));
+  }
+
+  ServerConfig Config() override {
+    ServerConfig config = SecureFixture::Config();
+    config.audit.path = File("audit.log");
+    return config;
+  }
+
+  void SetPolicy(const std::string& rules) const {
+    WritePolicy("p, prometheus, *, describe, allow\n" + rules);
+  }
+
+  Scrape Now() { return Scrape(GetOver(scraper_, "/metrics")); }
+
+  // Waits until the series has grown by `more`, to the last digit.
+  void ExpectGrown(const Scrape& before, const std::string& series, double more) {
+    EXPECT_TRUE(Await([&] { return Now()[series] == before[series] + more; }))
+        << series << " was " << before[series] << ", is " << Now()[series];
+  }
+
+  void ConsumeOne(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    logapi::v1::ConsumeResponse response;
+    const auto stub = logapi::v1::Log::NewStub(channel);
+    ASSERT_TRUE(stub->Consume(&context, {}, &response).ok());
+  }
+
+  security::TlsFiles scraper_;
+};
+
+TEST_F(MetricsTest, ShowsEveryMetricOfTheTable) {
+  const Scrape scrape = Now();
+  EXPECT_THAT(scrape.head(),
+              HasSubstr("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+  for (const MetricSpec& metric : telemetry::MetricTable()) {
+    EXPECT_TRUE(scrape.Shows(metric)) << metric.name;
+  }
+}
+
+TEST_F(MetricsTest, PrometheusFindsNothingToSayAboutIt) {
+  ASSERT_TRUE(ProduceOver(ChannelOf("alice")).ok());
+  Write("scrape", Now().text());
+  const std::string command =
+      "promtool check metrics < " + File("scrape") + " > " + File("said") + " 2>&1";
+  const int status = std::system(command.c_str());
+  std::ifstream said(File("said"));
+  EXPECT_EQ(status, 0) << said.rdbuf();
+}
+
+TEST_F(MetricsTest, CountsWhatIsProducedAndConsumed) {
+  const auto alice = ChannelOf("alice");
+  const Scrape before = Now();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(ProduceOver(alice).ok());
+  ConsumeOne(alice);
+  const std::string produce = "/log.v1.Log/Produce";
+  ExpectGrown(before, Rpcs(produce, "OK"), 3);
+  ExpectGrown(before, "cairn_rpc_duration_seconds_count{method=\"" + produce + "\"}", 3);
+  ExpectGrown(before, Rpcs("/log.v1.Log/Consume", "OK"), 1);
+  const Scrape after = Now();
+  const auto grown = [&](const std::string& series) { return after[series] - before[series]; };
+  EXPECT_EQ(grown("cairn_produce_duration_seconds_count"), 3);
+  EXPECT_GT(grown("cairn_produce_duration_seconds_sum"), 0);
+  EXPECT_EQ(grown("cairn_appended_records_total"), 3);
+  EXPECT_GT(grown("cairn_appended_bytes_total"), 0);
+  EXPECT_GE(grown("cairn_fsync_duration_seconds_count"), 1);
+  EXPECT_GT(grown("cairn_fsync_duration_seconds_sum"), 0);
+  EXPECT_EQ(grown("cairn_commit_group_entries_sum"), 3);
+  EXPECT_GT(after["cairn_tail_cache_bytes"], 0);
+  EXPECT_EQ(grown(OfPartition("cairn_partition_produced_records_total")), 3);
+  EXPECT_GE(grown(OfPartition("cairn_partition_produced_bytes_total")), 3);
+  EXPECT_EQ(grown(OfPartition("cairn_partition_consumed_records_total")), 1);
+  EXPECT_GE(grown(OfPartition("cairn_partition_consumed_bytes_total")), 1);
+  EXPECT_EQ(after[OfPartition("cairn_partition_high_watermark")], 3);
+  EXPECT_EQ(after[OfPartition("cairn_partition_log_end")], 3);
+  EXPECT_EQ(after[OfPartition("cairn_partition_log_start")], 0);
+  EXPECT_GT(grown(OfPartition("cairn_partition_size_bytes")), 0);
+  EXPECT_EQ(after[OfPartition("cairn_partition_segments")], 1);
+}
+
+TEST_F(MetricsTest, CountsErrorsByCode) {
+  const auto alice = ChannelOf("alice");
+  const Scrape before = Now();
+  EXPECT_FALSE(ProduceOver(alice, "unknown").ok());
+  EXPECT_FALSE(ProduceOver(ChannelOf("mallory")).ok());
+  ExpectGrown(before, Rpcs("/log.v1.Log/Produce", "NOT_FOUND"), 1);
+  ExpectGrown(before, Rpcs("/log.v1.Log/Produce", "PERMISSION_DENIED"), 1);
+  ExpectGrown(before, Rpcs("/log.v1.Log/Produce", "OK"), 0);
+  ExpectGrown(before, "cairn_audit_records_written_total", 1);
+}
+
+TEST_F(MetricsTest, CountsConnectionsByProtocolAndReasonOfRefusal) {
+  const Scrape before = Now();
+  env::RawClient(server_->address()).Send("GET / HTTP/1.1\r\n\r\n");
+  ExpectGrown(before, "cairn_connections_refused_total{reason=\"plaintext\"}", 1);
+  EXPECT_EQ(GetOver({.authorities = File("ca.pem")}, "/livez"), "");
+  ExpectGrown(before, "cairn_connections_refused_total{reason=\"tls\"}", 1);
+  ASSERT_TRUE(ProduceOver(ChannelOf("alice")).ok());
+  ExpectGrown(before, "cairn_connections_accepted_total{protocol=\"grpc\"}", 1);
+  const Scrape after = Now();
+  const std::string http = "cairn_connections_accepted_total{protocol=\"http\"}";
+  EXPECT_GT(after[http], before[http]) << "scrapes are such";
+  EXPECT_GE(after["cairn_connections"], 1);
+}
+
+TEST_F(MetricsTest, FollowsPolicyAndCertificates) {
+  const Scrape before = Now();
+  EXPECT_EQ(before["cairn_policy_version"], 1);
+  SetPolicy("p, alice, *, consume, allow\n");
+  server_->Reload();
+  ExpectGrown(before, "cairn_policy_version", 1);
+  ExpectGrown(before, "cairn_security_reloads_total", 1);
+  Replace("policy.csv", "p, \"broken\n");
+  server_->Reload();
+  EXPECT_TRUE(Await([&] { return Now()["cairn_security_reload_failures_total"] >= 1; }));
+  EXPECT_EQ(Now()["cairn_policy_version"], 2);
+  for (const char* name : {"server", "peer"}) {
+    EXPECT_EQ(Now()[base::StrCat("cairn_tls_certificate_expiry_timestamp_seconds{certificate=\"",
+                                 name, "\"}")],
+              now_s_ + 60 * kDayS);
+  }
+}
+
+TEST_F(MetricsTest, KnowsTheProcess) {
+  const Scrape scrape = Now();
+  EXPECT_GT(scrape["cairn_process_cpu_seconds_total"], 0);
+  EXPECT_GT(scrape["cairn_process_resident_memory_bytes"], 1 << 20);
+  EXPECT_GT(scrape["cairn_process_open_fds"], 3);
+  EXPECT_GT(scrape["cairn_process_max_fds"], scrape["cairn_process_open_fds"]);
+  EXPECT_GT(scrape["cairn_process_threads"], 5);
+  EXPECT_NEAR(scrape["cairn_process_start_time_seconds"], static_cast<double>(now_s_), 600);
+  EXPECT_EQ(scrape["cairn_ready"], 1);
+  EXPECT_THAT(scrape.text(), HasSubstr("cairn_build_info{version=\""));
+}
+
+TEST_F(MetricsTest, AreForWhoMayDescribeTheCluster) {
+  EXPECT_THAT(GetOver(scraper_, "/metrics"), StartsWith("HTTP/1.1 200 "));
+  SetPolicy("p, alice, orders, produce, allow\np, bob, *, consume, allow\n");
+  server_->Reload();
+  const auto answers = [&](const std::string& who, const std::string& status) {
+    const security::TlsFiles files = Issue(ClientRequest(who));
+    return Await([&] { return GetOver(files, "/metrics").starts_with("HTTP/1.1 " + status); });
+  };
+  EXPECT_TRUE(answers("bob", "200"));
+  EXPECT_TRUE(answers("alice", "403"));
+  EXPECT_EQ(GetOver({.authorities = File("ca.pem")}, "/metrics"), "") << "no certificate";
+  std::ifstream audit(File("audit.log"));
+  EXPECT_TRUE(Await([&] {
+    std::string line;
+    while (std::getline(audit, line)) {
+      if (line.find("\"subject\":\"alice\"") != std::string::npos) return true;
+    }
+    audit.clear();
+    return false;
+  }));
+}
+
+// Without TLS, and with room for the metrics of two partitions.
+class BoundedMetricsTest : public ServerFixture {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = ServerFixture::Config();
+    config.metrics_max_partitions = 2;
+    return config;
+  }
+};
+
+TEST_F(BoundedMetricsTest, LeavesOutPartitionsBeyondTheLimit) {
+  ASSERT_TRUE(CreateTopic("orders", 3).ok());
+  const Scrape scrape(Get(server_->address()));
+  int shown = 0;
+  const std::vector<std::pair<std::string, int>> partitions = {
+      {"default", 0}, {"orders", 0}, {"orders", 1}, {"orders", 2}};
+  for (const auto& [topic, partition] : partitions) {
+    if (scrape.Has(OfPartition("cairn_partition_high_watermark", topic, partition))) ++shown;
+  }
+  EXPECT_EQ(shown, 2);
+  EXPECT_EQ(scrape["cairn_metrics_partitions_left_out_total"], 2);
+  EXPECT_EQ(scrape["cairn_replicas{role=\"leader\"}"], 4) << "what is summed is of all";
+}
+
+TEST_F(BoundedMetricsTest, AnswersScrapesUntilItIsStopped) {
+  std::atomic<int> whole{0};
+  const std::string address = server_->address();
+  std::vector<std::thread> scrapers;
+  for (int i = 0; i < 4; ++i) {
+    scrapers.emplace_back([&] {
+      env::RawClient client(address);
+      for (bool open = true; open;) {
+        constexpr std::string_view kLastLine = "cairn_metrics_partitions_left_out_total 0\n";
+        client.Send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        open = client.ReceiveUntil(kLastLine).ends_with(kLastLine);
+        if (open) ++whole;
+      }
+    });
+  }
+  EXPECT_TRUE(Await([&] { return whole >= 20; }));
+  server_->Stop();
+  for (std::thread& scraper : scrapers) scraper.join();
+}
+
+class ClusterMetricsTest : public ClusterFixture {
+ protected:
+  Scrape At(int index) { return Scrape(Get(Address(index))); }
+  void ExpectAt(int index, const std::string& series, const std::function<bool(double)>& holds) {
+    EXPECT_TRUE(Await([&] { return holds(At(index)[series]); }))
+        << series << " is " << At(index)[series] << " on node " << index + 1;
+  }
+};
+
+TEST_F(ClusterMetricsTest, ShowWhoLeadsWhoFollowsAndWhoIsThere) {
+  CreateTopic("orders");
+  const int leader = LeaderOf("orders");
+  const int follower = (leader + 1) % kNodes;
+  const auto stub = StubOf(follower);  // which hands it to the leader
+  logapi::v1::ProduceRequest request;
+  request.set_topic("orders");
+  request.mutable_record()->set_value("x");
+  grpc::ClientContext context;
+  SetDeadline(context);
+  logapi::v1::ProduceResponse response;
+  ASSERT_TRUE(stub->Produce(&context, request, &response).ok());
+
+  const auto is = [](double wanted) { return [wanted](double value) { return value == wanted; }; };
+  const auto positive = [](double value) { return value > 0; };
+  const auto produced = OfPartition("cairn_partition_produced_records_total", "orders");
+  ExpectAt(leader, produced, is(1));
+  ExpectAt(follower, produced, is(0));
+  for (int node = 0; node < kNodes; ++node) {
+    ExpectAt(node, OfPartition("cairn_partition_high_watermark", "orders"), is(1));
+    ExpectAt(node, OfPartition("cairn_raft_role", "orders"), is(node == leader ? 2 : 0));
+    ExpectAt(node, OfPartition("cairn_raft_has_leader", "orders"), is(1));
+    ExpectAt(node, OfPartition("cairn_raft_term", "orders"), positive);
+    ExpectAt(node, OfPartition("cairn_raft_commit_lag_entries", "orders"), is(0));
+    ExpectAt(node, OfPartition("cairn_raft_follower_lag_entries", "orders"), is(0));
+    ExpectAt(node, "cairn_gossip_members{status=\"alive\",kind=\"broker\"}", is(kNodes));
+    ExpectAt(node, "cairn_gossip_probes_total", positive);
+    ExpectAt(node, "cairn_controller_has_leader", is(1));
+    ExpectAt(node, "cairn_controller_term", positive);
+    ExpectAt(node, "cairn_replicas_without_leader", is(0));
+    ExpectAt(node, "cairn_peer_messages_sent_total", positive);
+    ExpectAt(node, "cairn_peer_messages_received_total", positive);
+    ExpectAt(node, "cairn_peer_sent_bytes_total", positive);
+    ExpectAt(node, "cairn_peer_received_bytes_total", positive);
+    ExpectAt(node, "cairn_peer_connects_total", positive);
+    ExpectAt(node, "cairn_connections_accepted_total{protocol=\"peer\"}", positive);
+  }
+  EXPECT_TRUE(Await([&] {
+    double controllers = 0;
+    for (int node = 0; node < kNodes; ++node) controllers += At(node)["cairn_controller_leads"];
+    return controllers == 1;
+  }));
+}
+
+TEST_F(ClusterMetricsTest, ShowThatANodeIsGone) {
+  CreateTopic("orders");
+  const int leader = LeaderOf("orders");
+  const int left = (leader + 1) % kNodes;
+  const double changes = At(left)["cairn_raft_leader_changes_total"];
+  StopNode(leader);
+  ExpectAt(left, "cairn_raft_leader_changes_total", [&](double value) { return value > changes; });
+  ExpectAt(left, "cairn_peer_disconnects_total", [](double value) { return value >= 1; });
+  EXPECT_TRUE(Await([&] {
+    const Scrape scrape = At(left);
+    const auto gone = [&](const char* status) {
+      return scrape[base::StrCat("cairn_gossip_members{status=\"", status, "\",kind=\"broker\"}")];
+    };
+    return gone("left") + gone("failed") == 1;
+  }));
+  // What the others write the one that is gone does not have.
+  const auto write = [&](int index) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    logapi::v1::ProduceRequest request;
+    request.set_topic("orders");
+    request.mutable_record()->set_value("x");
+    logapi::v1::ProduceResponse response;
+    return StubOf(index)->Produce(&context, request, &response).ok();
+  };
+  ASSERT_TRUE(Await([&] { return write(left); }));
+  EXPECT_TRUE(Await([&] {
+    const auto lag = OfPartition("cairn_raft_follower_lag_entries", "orders");
+    return At(left)[lag] + At((leader + 2) % kNodes)[lag] > 0;
+  }));
+  StartNode(leader);
+}
+
+}  // namespace
+}  // namespace cairn::server
