@@ -170,6 +170,9 @@ class Serf final : private SwimDelegate {
   void OnGone(const Member& member) override;
   void OnConflict(const Member& existing, const Alive& other) override;
   void OnUserMessage(std::string_view message) override;
+  bool HasBroadcasts() const override {
+    return !intents_.empty() || !queries_.empty() || !user_events_.empty();
+  }
   void TakeBroadcasts(size_t overhead_bytes, size_t room_bytes,
                       std::vector<std::string>& to) override;
   std::string LocalState(bool join) override;

@@ -28,6 +28,8 @@ class SwimDelegate {
   virtual void OnConflict(const Member& existing, const Alive& other) = 0;
 
   virtual void OnUserMessage(std::string_view message) = 0;
+  // Whether user messages wait to be sent.
+  virtual bool HasBroadcasts() const = 0;
   // Appends user messages (type included) for a packet, as BroadcastQueue::Take does.
   virtual void TakeBroadcasts(size_t overhead_bytes, size_t room_bytes,
                               std::vector<std::string>& to) = 0;

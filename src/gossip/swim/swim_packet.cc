@@ -122,6 +122,7 @@ void Swim::TakeBroadcasts(size_t room_bytes, std::vector<std::string>& to) {
 // SWIM section 4.1, but by packets of their own as well: memberlist's addition.
 void Swim::GossipTick() {
   scheduler_.After(config_.gossip_interval_ns, [this] { GossipTick(); });
+  if (broadcasts_.empty() && !delegate_.HasBroadcasts()) return;
   const std::vector<Member*> targets =
       table_.Pick(static_cast<size_t>(config_.gossip_nodes), [this](const Member& member) {
         if (&member == self_ || member.state == NodeState::kLeft) return false;

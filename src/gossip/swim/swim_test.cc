@@ -42,6 +42,7 @@ class SwimTest : public testing::Test, public SwimDelegate {
     events_.push_back("conflict " + m.name + " " + other.address.ToString());
   }
   void OnUserMessage(std::string_view m) override { events_.push_back(base::StrCat("user ", m)); }
+  bool HasBroadcasts() const override { return false; }
   void TakeBroadcasts(size_t, size_t, std::vector<std::string>&) override {}
   std::string LocalState(bool) override { return "state"; }
   void MergeState(std::string_view s, bool) override {
