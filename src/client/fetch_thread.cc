@@ -25,7 +25,7 @@ constexpr int kMaxBehind = 12;
 constexpr auto kConnectedFor = std::chrono::seconds(3);
 constexpr auto kLeaderAge = std::chrono::milliseconds(200);
 
-logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options,
+logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options, bool linearizable,
                                        std::optional<uint64_t> next_offset) {
   logapi::v1::ConsumeRequest request;
   request.set_topic(options.topic);
@@ -33,7 +33,7 @@ logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options,
   request.set_as_batches(true);
   request.set_max_bytes(options.response_bytes);
   request.set_stop_at_end(options.stop_at_end);
-  if (options.linearizable) request.set_consistency(logapi::v1::CONSISTENCY_LINEARIZABLE);
+  if (linearizable) request.set_consistency(logapi::v1::CONSISTENCY_LINEARIZABLE);
   if (next_offset) {
     request.set_offset(*next_offset);
     return request;
@@ -148,17 +148,16 @@ void FetchThread::Advance(const logapi::v1::ConsumeResponse& response) {
 Broker FetchThread::Choose() {
   Brokers& brokers = client_->impl().brokers();
   std::optional<Broker> leader = brokers.KnownLeader(options_.topic, options_.partition);
-  const bool only_leader = options_.linearizable || want_leader_;
+  linearizable_ = options_.linearizable || want_leader_;
   Broker broker =
-      only_leader && leader ? *leader : brokers.Replica(options_.topic, options_.partition);
-  at_leader_ = leader && leader->address == broker.address;
+      linearizable_ && leader ? *leader : brokers.Replica(options_.topic, options_.partition);
   address_ = broker.address;
   return broker;
 }
 
 bool FetchThread::ReachedEnd() const {
-  // Who has named the end, or leads, cannot be behind it.
-  if (at_leader_ || address_ == end_.address) return true;
+  // Who has named the end, or has shown that it leads, cannot be behind it.
+  if (linearizable_ || address_ == end_.address) return true;
   if (next_offset_) return *next_offset_ >= end_.high_watermark;
   switch (options_.start.kind) {
     case StartAt::Kind::kOffset:
@@ -171,7 +170,7 @@ bool FetchThread::ReachedEnd() const {
 }
 
 bool FetchThread::IsBehind(const absl::Status& ended) const {
-  if (at_leader_) return false;
+  if (linearizable_) return false;
   if (ended.ok()) return options_.stop_at_end && !ReachedEnd();
   return absl::IsOutOfRange(ended) || absl::IsNotFound(ended);
 }
@@ -184,7 +183,8 @@ absl::Status FetchThread::ReadStream() {
     if (cancelled_) return absl::OkStatus();
     context_ = &context;
   }
-  const auto stream = stub.ConsumeStream(&context, MakeRequest(options_, next_offset_));
+  const auto stream =
+      stub.ConsumeStream(&context, MakeRequest(options_, linearizable_, next_offset_));
   while (true) {
     Response response = NewResponse();
     if (!stream->Read(response.get())) break;

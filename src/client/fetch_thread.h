@@ -2,7 +2,8 @@
 // of its own.
 //
 // Reads from any replica, the next one when a stream breaks. A replica may not have yet what
-// another one has shown: reading then goes on at the leader.
+// another one has shown: reading then goes on at the leader, with linearizable requests, since who
+// is thought to lead may have been followed by another by now.
 //
 // Sits between Consumer, which takes responses out, and gRPC. Bounded: it stops reading while it
 // holds `prefetch_bytes`, and the stream's flow control then stops the broker.
@@ -73,7 +74,7 @@ class FetchThread {
   std::optional<uint64_t> next_offset_;  // behind what was fetched
   bool progress_ = false;                // since the last connection
   std::string address_;                  // of the last connection
-  bool at_leader_ = false;               // it went to whoever is known to lead
+  bool linearizable_ = false;            // and only who leads could answer it
   bool want_leader_ = false;             // the next one has to
 
   mutable base::Mutex mutex_;

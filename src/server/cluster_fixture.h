@@ -33,7 +33,11 @@ class ClusterFixture : public testing::Test {
   static constexpr int kNodes = 3;
 
   void SetUp() override {
-    for (int i = 0; i < kNodes; ++i) StartNode(i);
+    for (int i = 0; i < kNodes; ++i) {
+      StartNode(i);
+      // One after the other: who joins first gets the lower number.
+      ASSERT_TRUE(Await([&] { return NodeAt(i).id() == NodeId(i + 1); })) << log_lines_.str();
+    }
     const auto complete = [this] {
       return std::all_of(servers_.begin(), servers_.end(), [](const auto& server) {
         return server->node().Servers().size() == kNodes && server->node().Readiness().ok();
