@@ -23,9 +23,10 @@ function(cairn_test layer)
                        DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# cairn_benchmark(NAME SOURCE DEPENDS...) — a Google Benchmark program; never run by the test suite.
+# cairn_benchmark(NAME SOURCE DEPENDS...) — a Google Benchmark program; never run by the test suite, and not built with
+# sanitizers, where it would measure them.
 function(cairn_benchmark name source)
-  if(NOT BUILD_TESTING)
+  if(NOT BUILD_TESTING OR CAIRN_SANITIZE)
     return()
   endif()
   add_executable(${name} ${source})
