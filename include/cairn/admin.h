@@ -120,6 +120,15 @@ struct KeysInfo {
   std::map<std::string, int32_t> primary_keys = {};  // how many seal with each
 };
 
+// Who may do what, where nodes take it from the cluster.
+struct AccessPolicyInfo {
+  uint64_t version = 0;    // how often it was set; 0: the cluster has none
+  std::string model = {};  // Casbin's, as text
+  std::string policy = {};
+  int64_t set_ms = 0;   // since the Unix epoch
+  bool in_use = false;  // whether the node that answered takes its policy from the cluster
+};
+
 // Each call blocks up to the client's timeout_ms. Thread-safe.
 // With several brokers, one that does not answer is passed over for the next; a call that was
 // broken off may then have had its effect (a topic that was created EXISTS). Errors of all:
@@ -155,6 +164,14 @@ class CAIRN_EXPORT Admin {
   absl::Status ResumeNode(int32_t node);
   // Removes a node that holds nothing, for ever. Errors: FAILED_PRECONDITION (NODE_IN_USE).
   absl::Status RemoveNode(int32_t node);
+
+  absl::StatusOr<AccessPolicyInfo> GetAccessPolicy();
+  // For all nodes at once. `expected_version`: only if that one is set now. The answer has no
+  // texts. Errors: INVALID_ARGUMENT with the line that is wrong; FAILED_PRECONDITION when the
+  // caller could not set another one afterwards; ABORTED when another version is set.
+  absl::StatusOr<AccessPolicyInfo> SetAccessPolicy(const std::string& model,
+                                                   const std::string& policy,
+                                                   std::optional<uint64_t> expected_version = {});
 
   // ---- gossip, as the node that answers sees it ----
 

@@ -22,7 +22,8 @@ std::string HintFor(const absl::Status& status, const std::string& reason) {
     return "`cairn cluster status` shows who leads; elections take a second";
   if (reason == "TOPIC_EXISTS") return "see it with `cairn topic describe NAME`";
   if (reason.empty() && status.code() == absl::StatusCode::kUnavailable) {
-    return "is the server running? Start one with `cairn server`, or name its address with --addr";
+    return "is the server running? Start one with `cairn server`, or name its address with --addr; "
+           "one with certificates needs --tls-ca-file, --tls-cert-file and --tls-key-file";
   }
   return "";
 }

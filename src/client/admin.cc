@@ -324,6 +324,28 @@ absl::StatusOr<std::vector<MemberInfo>> Admin::ListMembers() {
   return members;
 }
 
+absl::StatusOr<AccessPolicyInfo> Admin::GetAccessPolicy() {
+  const v1::GetAccessPolicyRequest request;
+  CAIRN_ASSIGN_OR_RETURN(auto response, Call(client_->impl(), &Stub::GetAccessPolicy, request));
+  return AccessPolicyInfo{.version = response.version(),
+                          .model = std::move(*response.mutable_model()),
+                          .policy = std::move(*response.mutable_policy()),
+                          .set_ms = response.set_ms(),
+                          .in_use = response.in_use()};
+}
+
+absl::StatusOr<AccessPolicyInfo> Admin::SetAccessPolicy(const std::string& model,
+                                                        const std::string& policy,
+                                                        std::optional<uint64_t> expected_version) {
+  v1::SetAccessPolicyRequest request;
+  request.set_model(model);
+  request.set_policy(policy);
+  if (expected_version) request.set_expected_version(*expected_version);
+  CAIRN_ASSIGN_OR_RETURN(const auto response,
+                         Call(client_->impl(), &Stub::SetAccessPolicy, request));
+  return AccessPolicyInfo{.version = response.version(), .in_use = response.in_use()};
+}
+
 absl::StatusOr<KeysInfo> Admin::ChangeKeys(KeyOperation operation, const std::string& key) {
   v1::ChangeKeysRequest request;
   switch (operation) {

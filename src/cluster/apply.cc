@@ -297,6 +297,21 @@ Result ApplyTo(Metadata& metadata, const ChangeSettings& c) {
   return CommandResult{};
 }
 
+Result ApplyTo(Metadata& metadata, const SetAccessPolicy& c) {
+  CAIRN_RETURN_IF_ERROR(CheckTime(c.time_ms));
+  const uint64_t version = metadata.access_policy.version;
+  if (c.expected_version && *c.expected_version != version) {
+    return absl::AbortedError(base::StrCat("the policy is version ", version, " by now, not ",
+                                           *c.expected_version,
+                                           "; look at it with: cairn acl get"));
+  }
+  AccessPolicy fresh{
+      .version = version + 1, .model = c.model, .policy = c.policy, .set_ms = c.time_ms};
+  CAIRN_RETURN_IF_ERROR(ValidateAccessPolicy(fresh));
+  metadata.access_policy = std::move(fresh);
+  return CommandResult{.policy_version = version + 1};
+}
+
 }  // namespace
 
 absl::StatusOr<CommandResult> Apply(Metadata& metadata, const Command& command) {

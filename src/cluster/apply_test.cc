@@ -4,6 +4,7 @@
 #include "base/error_info.h"
 #include "cluster/cluster_testing.h"
 #include "cluster/command.h"
+#include "cluster/validate.h"
 
 namespace cairn::cluster {
 namespace {
@@ -231,6 +232,24 @@ TEST(ApplyTest, SettingsHaveRanges) {
   EXPECT_EQ(metadata.settings.controller_voters, 3);
   EXPECT_TRUE(absl::IsInvalidArgument(Refused(metadata, ChangeSettings{.controller_voters = 4})));
   EXPECT_TRUE(absl::IsInvalidArgument(Refused(metadata, ChangeSettings{.grace_ms = 0})));
+}
+
+TEST(ApplyTest, APolicyReplacesTheOneThatWasExpected) {
+  Metadata metadata = TestCluster(1);
+  EXPECT_EQ(Do(metadata, SetAccessPolicy{.model = "m", .policy = "p", .expected_version = 0})
+                .policy_version,
+            1u);
+  EXPECT_EQ(Do(metadata, SetAccessPolicy{.model = "m2", .policy = "", .time_ms = 5}).policy_version,
+            2u);
+  EXPECT_EQ(metadata.access_policy,
+            (AccessPolicy{.version = 2, .model = "m2", .policy = "", .set_ms = 5}));
+  const auto stale =
+      Refused(metadata, SetAccessPolicy{.model = "m", .policy = "p", .expected_version = 1});
+  EXPECT_TRUE(absl::IsAborted(stale)) << stale;
+  EXPECT_TRUE(absl::IsInvalidArgument(Refused(metadata, SetAccessPolicy{.model = ""})));
+  const std::string large(kMaxAccessPolicyBytes + 1, 'p');
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Refused(metadata, SetAccessPolicy{.model = "m", .policy = large})));
 }
 
 TEST(MetadataTest, TheAutomaticReplicationFactorFollowsTheNodes) {

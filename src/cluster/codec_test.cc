@@ -30,7 +30,8 @@ std::vector<Command> OneOfEach() {
       DeleteTopic{"orders"},
       SetReplicas{TopicNumber(7), PartitionId(3), Ids({3, 1, 2})},
       AllocateProducerIds{1000},
-      ChangeSettings{.grace_ms = 60'000}};
+      ChangeSettings{.grace_ms = 60'000},
+      SetAccessPolicy{.model = "[matchers]", .policy = "p, \"a\"\n", .expected_version = 0}};
 }
 
 TEST(CommandCodecTest, EveryCommandSurvives) {
@@ -99,6 +100,7 @@ Metadata Everything() {
   Do(metadata, SetReplicas{TopicNumber(1), PartitionId(0), Ids({4, 2, 3})});
   Do(metadata, AllocateProducerIds{1000});
   Do(metadata, ChangeSettings{.grace_ms = 1234});
+  Do(metadata, SetAccessPolicy{.model = "[matchers]\n", .policy = "p, a\n", .time_ms = 7});
   Join(metadata);
   Do(metadata, SetNodeState{NodeId(4), NodeState::kDead, 50});
   Do(metadata, SetNodeState{NodeId(5), NodeState::kDraining, 50});

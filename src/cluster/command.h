@@ -116,9 +116,19 @@ struct ChangeSettings {
   friend bool operator==(const ChangeSettings&, const ChangeSettings&) = default;
 };
 
-using Command =
-    std::variant<InitCluster, RegisterNode, UpdateNode, SetNodeState, RemoveNode, CreateTopic,
-                 AlterTopic, DeleteTopic, SetReplicas, AllocateProducerIds, ChangeSettings>;
+// Whoever proposes it has seen that the texts are a model and a policy of it; here they are texts.
+// Errors: ABORTED when another version than the expected one is set.
+struct SetAccessPolicy {
+  std::string model;
+  std::string policy;
+  std::optional<uint64_t> expected_version;
+  int64_t time_ms = 0;
+  friend bool operator==(const SetAccessPolicy&, const SetAccessPolicy&) = default;
+};
+
+using Command = std::variant<InitCluster, RegisterNode, UpdateNode, SetNodeState, RemoveNode,
+                             CreateTopic, AlterTopic, DeleteTopic, SetReplicas, AllocateProducerIds,
+                             ChangeSettings, SetAccessPolicy>;
 
 // "register_node": the word that names the kind of a command, in JSON and in logs.
 std::string_view NameOf(const Command& command);
@@ -131,9 +141,10 @@ absl::StatusOr<Command> DecodeCommand(std::string_view text);
 
 // What the proposer is told. Fields that do not concern the command are 0.
 struct CommandResult {
-  NodeId node;               // InitCluster, RegisterNode
-  TopicNumber topic;         // CreateTopic, AlterTopic, DeleteTopic
-  int64_t producer_ids = 0;  // AllocateProducerIds: the first of them
+  NodeId node;                  // InitCluster, RegisterNode
+  TopicNumber topic;            // CreateTopic, AlterTopic, DeleteTopic
+  int64_t producer_ids = 0;     // AllocateProducerIds: the first of them
+  uint64_t policy_version = 0;  // SetAccessPolicy
 
   friend bool operator==(const CommandResult&, const CommandResult&) = default;
 };

@@ -203,6 +203,25 @@ struct Codec<ChangeSettings> {
   }
 };
 
+template <>
+struct Codec<SetAccessPolicy> {
+  static constexpr std::string_view kName = "set_access_policy";
+  static void Write(const SetAccessPolicy& c, Json& json) {
+    json["model"] = c.model;
+    json["policy"] = c.policy;
+    if (c.expected_version) json["expected_version"] = *c.expected_version;
+    json["time_ms"] = c.time_ms;
+  }
+  static void Read(FieldReader& reader, SetAccessPolicy& c) {
+    c.model = reader.Text("model");
+    c.policy = reader.Text("policy");
+    if (reader.Has("expected_version")) {
+      c.expected_version = static_cast<uint64_t>(reader.Integer("expected_version", 0, INT64_MAX));
+    }
+    c.time_ms = reader.Integer("time_ms", 0, kAnyTimeMs);
+  }
+};
+
 // ---- the variant ----
 
 // Makes `command` the alternative with this word and reads its fields; false: there is none.

@@ -109,12 +109,24 @@ struct ClusterSettings {
   friend bool operator==(const ClusterSettings&, const ClusterSettings&) = default;
 };
 
+// Who may do what, where the nodes take it from the cluster: the texts of a Casbin model and
+// policy.
+struct AccessPolicy {
+  uint64_t version = 0;  // how often it was set; 0: never
+  std::string model;
+  std::string policy;
+  int64_t set_ms = 0;
+
+  friend bool operator==(const AccessPolicy&, const AccessPolicy&) = default;
+};
+
 struct Metadata {
   base::Uuid cluster_id;  // nil: there is no cluster yet
   ClusterSettings settings;
   NodeId next_node{1};
   TopicNumber next_topic{1};
   int64_t next_producer_id = 0;
+  AccessPolicy access_policy;
   std::map<NodeId, NodeInfo> nodes;
   std::map<TopicNumber, Topic> topics;
   std::map<std::string, TopicNumber, std::less<>> topic_names;  // of `topics`

@@ -34,6 +34,23 @@ Json TopicJson(const Topic& topic) {
           {"partitions", std::move(partitions)}};
 }
 
+Json PolicyJson(const AccessPolicy& policy) {
+  return {{"version", policy.version},
+          {"model", policy.model},
+          {"policy", policy.policy},
+          {"set_ms", policy.set_ms}};
+}
+
+AccessPolicy ReadPolicy(FieldReader reader) {
+  AccessPolicy policy;
+  policy.version = static_cast<uint64_t>(reader.Integer("version", 1, INT64_MAX));
+  policy.model = reader.Text("model");
+  policy.policy = reader.Text("policy");
+  policy.set_ms = reader.Integer("set_ms", 0, kAnyTimeMs);
+  reader.Finish();
+  return policy;
+}
+
 NodeInfo ReadNode(FieldReader reader) {
   NodeInfo node;
   node.id = reader.Node("id");
@@ -134,6 +151,10 @@ absl::StatusOr<Metadata> Read(std::string_view text) {
   metadata.next_topic = TopicNumber(static_cast<uint64_t>(
       reader.Integer("next_topic", 1, static_cast<int64_t>(kMaxTopicNumber))));
   metadata.next_producer_id = reader.Integer("next_producer_id", 0, INT64_MAX);
+  if (reader.Has("access_policy")) {
+    metadata.access_policy = ReadPolicy(reader.Object("access_policy"));
+    if (status.ok()) status = At("access_policy", ValidateAccessPolicy(metadata.access_policy));
+  }
   for (const auto& [element, path] : reader.Array("nodes", kMaxNodesEver)) {
     NodeInfo node = ReadNode(FieldReader(*element, path, status));
     if (status.ok()) status = At(path, CheckNode(metadata, node));
@@ -158,6 +179,7 @@ std::string Metadata::Encode() const {
   Json json = {{"format", kMetadataFormat},        {"cluster_id", cluster_id.ToString()},
                {"settings", ToJson(settings)},     {"next_node", next_node.value()},
                {"next_topic", next_topic.value()}, {"next_producer_id", next_producer_id}};
+  if (access_policy.version != 0) json["access_policy"] = PolicyJson(access_policy);
   Json& node_list = json["nodes"] = Json::array();
   for (const auto& [id, node] : nodes) node_list.push_back(NodeJson(node));
   Json& topic_list = json["topics"] = Json::array();

@@ -85,6 +85,8 @@ class Node final : public broker::Broker,
     // what gossip says of the nodes. Both thread-safe.
     std::function<std::vector<std::string>()> join_candidates = {};
     std::function<std::map<NodeId, GossipObservation>()> gossip = {};
+    // The cluster's policy, if it has one: with each change of the metadata, on a shard's loop.
+    std::function<void(const AccessPolicy&)> on_access_policy = {};
   };
 
   // Opens (or creates) the data directory, recovers every replica on it, and begins to take part.

@@ -52,6 +52,8 @@ void Node::OnMetadata(const std::shared_ptr<const MetadataView>& view) {
       transport_->RemovePeer(node);
     }
   }
+  const AccessPolicy& policy = view->metadata.access_policy;
+  if (policy.version != 0 && dependencies_.on_access_policy) dependencies_.on_access_policy(policy);
   DescribeSelf(view->metadata);
   host_->admin().Post([this] { ArrangeReplicas(); });
 }
@@ -158,6 +160,8 @@ absl::Status Node::Complete(Command& command) const {
     if (state->time_ms == 0) state->time_ms = now;
   } else if (auto* removal = std::get_if<RemoveNode>(&command)) {
     if (removal->time_ms == 0) removal->time_ms = now;
+  } else if (auto* policy = std::get_if<SetAccessPolicy>(&command)) {
+    policy->time_ms = now;
   }
   return absl::OkStatus();
 }

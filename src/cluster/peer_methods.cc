@@ -86,6 +86,7 @@ std::string Encode(const CommandResponse& response) {
   return Json{{"node", response.result.node.value()},
               {"topic", response.result.topic.value()},
               {"producer_ids", response.result.producer_ids},
+              {"policy_version", response.result.policy_version},
               {"applied", response.applied.value()}}
       .dump();
 }
@@ -96,9 +97,11 @@ absl::StatusOr<CommandResponse> DecodeCommandResponse(std::string_view text) {
   CAIRN_ASSIGN_OR_RETURN(const int64_t node, Number(json, "node"));
   CAIRN_ASSIGN_OR_RETURN(const int64_t topic, Number(json, "topic"));
   CAIRN_ASSIGN_OR_RETURN(response.result.producer_ids, Number(json, "producer_ids"));
+  CAIRN_ASSIGN_OR_RETURN(const int64_t policy_version, Number(json, "policy_version"));
   CAIRN_ASSIGN_OR_RETURN(const int64_t applied, Number(json, "applied"));
   response.result.node = NodeId(static_cast<int32_t>(node));
   response.result.topic = TopicNumber(static_cast<uint64_t>(topic));
+  response.result.policy_version = static_cast<uint64_t>(policy_version);
   response.applied = Offset(static_cast<uint64_t>(applied));
   return response;
 }

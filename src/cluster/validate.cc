@@ -76,6 +76,17 @@ absl::Status ValidateClusterSettings(const ClusterSettings& settings) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateAccessPolicy(const AccessPolicy& policy) {
+  if (policy.model.empty()) return absl::InvalidArgumentError("the model of the policy is empty");
+  if (policy.model.size() > kMaxAccessModelBytes || policy.policy.size() > kMaxAccessPolicyBytes) {
+    return absl::InvalidArgumentError(base::StrCat(
+        "a cluster keeps a model of up to ", kMaxAccessModelBytes, " bytes and a policy of up to ",
+        kMaxAccessPolicyBytes, ", not ", policy.model.size(), " and ", policy.policy.size(),
+        "; larger ones can be files of each node"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateFactor(const Metadata& metadata, int32_t factor) {
   if (factor < 0 || factor > kMaxReplicationFactor) {
     return absl::InvalidArgumentError(base::StrCat("replication factor ", factor,

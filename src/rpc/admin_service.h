@@ -47,6 +47,12 @@ class AdminService final : public cairn::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* call,
                                        const v1::RemoveNodeRequest* request,
                                        v1::RemoveNodeResponse* response) override;
+  grpc::ServerUnaryReactor* GetAccessPolicy(grpc::CallbackServerContext* call,
+                                            const v1::GetAccessPolicyRequest* request,
+                                            v1::GetAccessPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* SetAccessPolicy(grpc::CallbackServerContext* call,
+                                            const v1::SetAccessPolicyRequest* request,
+                                            v1::SetAccessPolicyResponse* response) override;
   grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* call,
                                         const v1::ListMembersRequest* request,
                                         v1::ListMembersResponse* response) override;

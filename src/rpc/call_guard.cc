@@ -48,6 +48,12 @@ bool CallGuard::May(security::Action action, std::string_view topic) const {
   return security_.access == nullptr || security_.access->May(*caller, action, ObjectOf(topic));
 }
 
+bool CallGuard::WouldPass(const security::Access& policy, security::Action action) const {
+  if (connection_ == nullptr) return true;
+  const auto caller = Identify();
+  return caller.ok() && policy.May(*caller, action, {});
+}
+
 std::string CallGuard::Subject() const {
   const auto caller = Identify();
   return caller.ok() ? caller->subject : std::string();

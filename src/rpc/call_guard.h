@@ -21,6 +21,7 @@ struct Security {
   const security::Access* access = nullptr;
   const security::CurrentTls* tls = nullptr;
   const ClientIdentities* identities = nullptr;  // with tls
+  bool from_cluster = false;                     // the policy of `access`
 
   // Changes with the policy and with whom we trust: what was allowed has to be asked again.
   uint64_t version() const {
@@ -40,6 +41,9 @@ class CallGuard {
   absl::Status CheckNoTopic(security::Action action) const;
   // For what every client may that we let in. Errors: UNAUTHENTICATED.
   absl::Status CheckIdentity() const;
+  // Whether another policy would let the caller do what is about no topic. Without TLS, where there
+  // is no identity that it could name: true.
+  bool WouldPass(const security::Access& policy, security::Action action) const;
   // For leaving out of a list what the caller may not see.
   bool May(security::Action action, std::string_view topic) const;
 

@@ -131,7 +131,8 @@ class GrpcServer::Impl {
     if (options_.tls != nullptr) identities_.emplace(*options_.tls, clock);
     return {.access = options_.access,
             .tls = options_.tls,
-            .identities = identities_ ? &*identities_ : nullptr};
+            .identities = identities_ ? &*identities_ : nullptr,
+            .from_cluster = options_.access_from_cluster};
   }
 
   const GrpcServerOptions options_;

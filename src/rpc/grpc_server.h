@@ -39,6 +39,8 @@ struct GrpcServerOptions {
   std::function<std::vector<ServerInfo>()> servers;
   // Who may do what; nullptr: everyone everything. Outlives the server.
   const security::Access* access = nullptr;
+  // Whether it follows the cluster's policy.
+  bool access_from_cluster = false;
   // TLS; nullptr: none. Outlives the server.
   const security::CurrentTls* tls = nullptr;
   // grpc.reflection: what there is to call. The same for all servers of a process.

@@ -19,7 +19,10 @@ void MetricsEndpoint::AddTo(http::RouteTable& routes) {
 }
 
 absl::Status MetricsEndpoint::Check(const http::Request& request) const {
-  if (access_ == nullptr) return absl::OkStatus();
+  if (access_ == nullptr) {
+    if (!shown_a_name_ || !request.subject.empty()) return absl::OkStatus();
+    return absl::UnauthenticatedError("no certificate with a name was shown");
+  }
   return access_->Check({.subject = request.subject, .address = request.address},
                         security::Action::kDescribe, {});
 }

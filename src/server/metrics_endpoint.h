@@ -19,11 +19,11 @@ namespace cairn::server {
 
 class MetricsEndpoint {
  public:
-  // All of it outlives the endpoint's Stop. Without `access` everyone may who is let in. `registry`
-  // is used on `executor`, which may block.
+  // All of it outlives the endpoint's Stop. Without `access` everyone may who is let in, or of them
+  // who has `shown_a_name`. `registry` is used on `executor`, which may block.
   MetricsEndpoint(telemetry::Registry& registry, env::Executor& executor,
-                  const security::Access* access)
-      : registry_(registry), executor_(executor), access_(access) {}
+                  const security::Access* access, bool shown_a_name)
+      : registry_(registry), executor_(executor), access_(access), shown_a_name_(shown_a_name) {}
 
   // The routes are used no more when the endpoint is destroyed.
   void AddTo(http::RouteTable& routes);
@@ -39,6 +39,7 @@ class MetricsEndpoint {
   telemetry::Registry& registry_;
   env::Executor& executor_;
   const security::Access* const access_;
+  const bool shown_a_name_;
   bool stopped_ = false;  // on the executor
 
   base::Mutex mutex_;

@@ -1,5 +1,6 @@
 #include "server/process_tuning.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -23,6 +24,13 @@ int RaiseDescriptorLimit() {
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
+}
+
+void DenyCoreDumps() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  // Both work on the process itself and cannot fail.
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace cairn::server

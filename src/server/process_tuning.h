@@ -12,4 +12,8 @@ void TuneProcess();
 // Raises the soft limit of open files to the hard one, and returns it.
 int RaiseDescriptorLimit();
 
+// No core file of this process, however it ends, and no debugger of other users at it: its memory
+// holds keys. Somebody with CAP_SYS_PTRACE may still look.
+void DenyCoreDumps();
+
 }  // namespace cairn::server

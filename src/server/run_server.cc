@@ -9,8 +9,11 @@
 #include <ctime>
 #include <thread>
 
+#include "absl/cleanup/cleanup.h"
 #include "base/strings.h"
+#include "rpc/grpc_log.h"
 #include "server/leave_cluster.h"
+#include "server/process_tuning.h"
 #include "server/server.h"
 
 namespace cairn::server {
@@ -22,6 +25,11 @@ sigset_t EndingSignals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
+}
+
+bool HasSecrets(const ServerConfig& config) {
+  return !config.server_tls.key.empty() || !config.peer_tls.key.empty() ||
+         !config.encrypt.empty() || !config.keyring_file.empty();
 }
 
 // What the process listens to: its ends, and SIGHUP, which re-reads files.
@@ -72,7 +80,13 @@ int RunServer(const ServerConfig& config,
   signal(SIGPIPE,
          SIG_IGN);  // a reader of our stderr that goes away must not take the server with it
 
+  if (HasSecrets(config)) DenyCoreDumps();
+
   const auto logger = Logger::ToStderr(config.log_level, config.log_format);
+  rpc::SetGrpcLogSink([logger = logger.get()](const std::string& message) {
+    logger->Log(LogLevel::kWarn, "grpc", {{"error", message}});
+  });
+  const auto silence = absl::MakeCleanup([] { rpc::SetGrpcLogSink(nullptr); });
   auto server = Server::Start(config, *logger);
   if (!server.ok()) {
     logger->Log(LogLevel::kError, "cannot start",

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "env/files.h"
 #include "security/casbin/limits.h"
+#include "server/policy_copy.h"
 
 namespace cairn::server {
 namespace {
@@ -24,7 +25,14 @@ absl::StatusOr<std::shared_ptr<SecurityFiles>> SecurityFiles::Open(Dependencies 
                            security::TlsIdentity::Make(given.tls, files->taken_.tls));
     files->tls_.emplace(std::move(identity));
   }
-  if (!given.model_file.empty()) {
+  std::optional<cluster::AccessPolicy> kept;
+  if (!given.cluster_policy_file.empty()) {
+    CAIRN_ASSIGN_OR_RETURN(kept, ReadPolicyCopy(*dependencies.fs, given.cluster_policy_file));
+  }
+  if (kept) {
+    CAIRN_RETURN_IF_ERROR(files->LoadClusterPolicy(*kept));
+    files->offered_version_ = kept->version;
+  } else if (!given.model_file.empty()) {
     CAIRN_RETURN_IF_ERROR(files->access_.Load(files->taken_.model, given.model_file,
                                               files->taken_.policy, given.policy_file));
   }
@@ -114,7 +122,36 @@ void SecurityFiles::TakeTls(const Texts& texts) {
   WarnOfExpiry();
 }
 
+absl::Status SecurityFiles::LoadClusterPolicy(const cluster::AccessPolicy& policy) {
+  const std::string version = base::StrCat(" of version ", policy.version);
+  CAIRN_RETURN_IF_ERROR(access_.Load(policy.model, base::StrCat("the cluster's model", version),
+                                     policy.policy, base::StrCat("the cluster's policy", version)));
+  cluster_version_ = policy.version;
+  return absl::OkStatus();
+}
+
+void SecurityFiles::TakeClusterPolicy(const cluster::AccessPolicy& policy) {
+  if (policy.version <= offered_version_) return;
+  offered_version_ = policy.version;
+  dependencies_.executor->Post([self = shared_from_this(), policy] {
+    if (self->stopped_) return;
+    const absl::Status loaded = self->LoadClusterPolicy(policy);
+    if (!loaded.ok()) {
+      return self->Failed("the cluster's policy refused, the last good one stays", loaded);
+    }
+    ++self->reloads_;
+    self->dependencies_.logger->Log(LogLevel::kInfo, "policy of the cluster in use",
+                                    {{"version", static_cast<int64_t>(policy.version)}});
+    const absl::Status kept =
+        WritePolicyCopy(*self->dependencies_.fs, self->options_.cluster_policy_file, policy);
+    // Until the next start it holds all the same.
+    if (!kept.ok()) self->Failed("the cluster's policy cannot be kept on disk", kept);
+    if (self->on_change_) self->on_change_();
+  });
+}
+
 void SecurityFiles::TakePolicy(const Texts& texts) {
+  if (cluster_version_ != 0) return;  // the files have had their time
   const absl::Status loaded =
       access_.Load(texts.model, options_.model_file, texts.policy, options_.policy_file);
   if (!loaded.ok()) return Failed("policy refused, the last good one stays", loaded);

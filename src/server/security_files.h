@@ -18,6 +18,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "cluster/metadata.h"
 #include "env/clock.h"
 #include "env/executor.h"
 #include "env/file_system.h"
@@ -38,6 +39,9 @@ class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
     security::TlsIdentityFiles tls;
     std::string model_file;  // "": no policy
     std::string policy_file;
+    // "": the files above alone count. Else they hold until the cluster has a policy, which is kept
+    // in this file from one start to the next.
+    std::string cluster_policy_file;
     security::Access::Auditor auditor;
   };
   // All of it outlives the files.
@@ -62,6 +66,9 @@ class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
   // Looks for changes from now on, if there is a file to look at. `on_change` is called on the
   // executor after each that was taken.
   void Watch(std::function<void()> on_change);
+  // The cluster's policy, however often, instead of the files' from now on. What this program
+  // cannot read changes nothing. On one thread at a time; not without Options::cluster_policy_file.
+  void TakeClusterPolicy(const cluster::AccessPolicy& policy);
   // Takes what has changed at once, without waiting for it to stay the same.
   void Reload();
   // `done` runs on the executor; on_change is not called any more from then on.
@@ -88,6 +95,7 @@ class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
   void Take(Texts texts);
   void TakeTls(const Texts& texts);
   void TakePolicy(const Texts& texts);
+  absl::Status LoadClusterPolicy(const cluster::AccessPolicy& policy);
   void Failed(std::string_view what, const absl::Status& why);
   void WarnOfExpiry();
   void LookLater();
@@ -98,12 +106,14 @@ class SecurityFiles : public std::enable_shared_from_this<SecurityFiles> {
   security::Access access_;
   std::atomic<uint64_t> reloads_{0};
   std::atomic<uint64_t> failures_{0};
+  std::atomic<uint64_t> offered_version_{0};  // of the newest policy that the cluster has had
 
   // The executor's, after Open.
   std::function<void()> on_change_;
-  Texts taken_;                // in use, or refused
-  std::optional<Texts> seen_;  // by the last look, if other
-  absl::Status read_status_;   // of the last look
+  uint64_t cluster_version_ = 0;  // of the cluster's policy that is in use; 0: the files'
+  Texts taken_;                   // in use, or refused
+  std::optional<Texts> seen_;     // by the last look, if other
+  absl::Status read_status_;      // of the last look
   int64_t warned_ms_ = 0;
   env::Executor::TimerId timer_ = 0;
   bool stopped_ = false;

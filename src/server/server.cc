@@ -192,9 +192,13 @@ class Server::Impl {
     SecurityFiles::Options options;
     options.tls = {.server = config_.server_tls,
                    .peer = config_.peer_tls,
-                   .nodes = {.names = config_.peer_names}};
+                   .nodes = {.names = config_.peer_names},
+                   .http_without_certificate = config_.health_without_certificate};
     options.model_file = config_.acl_model_file;
     options.policy_file = config_.acl_policy_file;
+    if (config_.acl_from_cluster) {
+      options.cluster_policy_file = env::JoinPath(config_.data_dir, "access-policy");
+    }
     if (!config_.audit.path.empty()) CAIRN_RETURN_IF_ERROR(OpenAudit(options.auditor));
     CAIRN_ASSIGN_OR_RETURN(security_, SecurityFiles::Open({.fs = fs_.get(),
                                                            .clock = &env::SystemClock(),
@@ -272,6 +276,11 @@ class Server::Impl {
       return membership->JoinCandidates();
     };
     dependencies.gossip = [membership = membership_] { return membership->Observe(); };
+    if (config_.acl_from_cluster) {
+      dependencies.on_access_policy = [security = security_](const cluster::AccessPolicy& policy) {
+        security->TakeClusterPolicy(policy);
+      };
+    }
     CAIRN_ASSIGN_OR_RETURN(node_, cluster::Node::Open(std::move(dependencies), std::move(node)));
     return absl::OkStatus();
   }
@@ -398,6 +407,7 @@ class Server::Impl {
       return servers;
     };
     options.access = security_->access();
+    options.access_from_cluster = config_.acl_from_cluster;
     options.tls = IsTls() ? security_->tls() : nullptr;
     options.reflection = !config_.no_reflection;
     CAIRN_ASSIGN_OR_RETURN(grpc_, rpc::GrpcServer::Start(*node_, *membership_, env::SystemClock(),
@@ -417,7 +427,8 @@ class Server::Impl {
     http::RouteTable routes;
     http::AddHealthRoutes(routes, [this] { return Readiness(); });
     AddMetricSources();
-    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access());
+    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access(),
+                                                 config_.health_without_certificate);
     metrics_->AddTo(routes);
     http_ = std::make_unique<http::HttpServer>(network_, std::move(routes));
   }

@@ -67,6 +67,17 @@ absl::Status ValidateSecurity(const ServerConfig& config) {
         "--acl-policy-file needs --server-tls-ca-file: without certificates nobody could be told "
         "apart, and nobody would be allowed anything");
   }
+  if (config.health_without_certificate && config.server_tls.authorities.empty()) {
+    return absl::InvalidArgumentError(
+        "--health-without-certificate says nothing without --server-tls-ca-file: nobody is asked "
+        "for "
+        "a certificate");
+  }
+  if (config.acl_from_cluster && config.acl_model_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--acl-from-cluster needs --acl-model-file and --acl-policy-file, too: they hold until the "
+        "cluster has a policy");
+  }
   if (!config.audit.path.empty() && config.acl_model_file.empty()) {
     return absl::InvalidArgumentError(
         "--audit-log has nothing to tell without --acl-model-file and --acl-policy-file");

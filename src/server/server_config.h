@@ -47,8 +47,10 @@ struct ServerConfig {
   // Casbin's; both or neither.
   std::string acl_model_file;
   std::string acl_policy_file;
+  bool acl_from_cluster = false;    // as soon as the cluster has a policy
   security::AuditLogOptions audit;  // path "": no audit log
   bool no_reflection = false;
+  bool health_without_certificate = false;  // over HTTPS
 
   uint32_t max_connections = 0;  // to the RPC port; 0: as many as there are descriptors for
   uint32_t max_connections_per_address = 4096;  // of clients of one IP address; 0: any number

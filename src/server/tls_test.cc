@@ -94,6 +94,41 @@ TEST_F(TlsTest, NoBadCertificateIsLetInByAnyProtocol) {
   EXPECT_THAT(Logged(), HasSubstr("a client tried to speak as a node"));
 }
 
+class ProbeTest : public TlsTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = TlsTest::Config();
+    config.health_without_certificate = true;
+    return config;
+  }
+};
+
+TEST_F(ProbeTest, ProbesWithoutACertificateLearnHealthAndNothingElse) {
+  const security::TlsFiles nobody = WithoutCertificate();
+  EXPECT_THAT(GetOver(nobody, "/livez"), StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_THAT(GetOver(nobody, "/readyz"), StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_THAT(GetOver(nobody, "/metrics"), StartsWith("HTTP/1.1 401 "));
+  EXPECT_FALSE(GrpcLetsIn(nobody));
+  EXPECT_FALSE(PeersLetIn(nobody));
+  // Who shows a certificate that is not to be trusted is not let in as nobody.
+  EXPECT_FALSE(HttpLetsIn(Issue(ClientRequest("alice"), other_authority_)));
+}
+
+class ProbeWithoutPolicyTest : public ProbeTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = ProbeTest::Config();
+    config.acl_model_file = "";
+    config.acl_policy_file = "";
+    return config;
+  }
+};
+
+TEST_F(ProbeWithoutPolicyTest, WhoShowsNoNameLearnsNoMetrics) {
+  EXPECT_THAT(GetOver(WithoutCertificate(), "/metrics"), StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(GetOver(Issue(ClientRequest("alice")), "/metrics"), StartsWith("HTTP/1.1 200 OK"));
+}
+
 TEST_F(TlsTest, ClearTextIsNotServed) {
   for (const std::string& opening :
        {std::string("GET /livez HTTP/1.1\r\n\r\n"),

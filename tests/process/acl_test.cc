@@ -63,6 +63,13 @@ TEST_F(AclTest, AnswersAsAServerDoes) {
   EXPECT_THAT(describe.out, HasSubstr("allowed by " + policy_ + ":2: "));
 }
 
+TEST_F(AclTest, OneFileOfTwoIsUsage) {
+  const auto done =
+      RunCommand(Cairn({"acl", "check", "alice", "orders/1", "produce", "--policy", policy_}));
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_THAT(done.err, HasSubstr("--model"));
+}
+
 TEST_F(AclTest, TellsProgramsToo) {
   const auto denied = Check({"bob", "orders/1", "produce", "--output", "json"});
   EXPECT_EQ(denied.exit_code, 3);

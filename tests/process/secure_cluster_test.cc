@@ -59,10 +59,11 @@ class SecureClusterTest : public ::testing::Test {
   }
   std::vector<std::string> Flags(const std::string& name) const {
     std::vector<std::string> flags = PeerFlags(name);
-    flags.insert(flags.end(), {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
-                               "--server-tls-key-file", File(name + "-key.pem"),
-                               "--server-tls-ca-file", File("ca.pem"), "--acl-model-file",
-                               File("model.conf"), "--acl-policy-file", File("policy.csv")});
+    flags.insert(flags.end(),
+                 {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
+                  "--server-tls-key-file", File(name + "-key.pem"), "--server-tls-ca-file",
+                  File("ca.pem"), "--acl-model-file", File("model.conf"), "--acl-policy-file",
+                  File("policy.csv"), "--acl-from-cluster"});
     return flags;
   }
   void StartNode(size_t node) {
@@ -160,6 +161,65 @@ TEST_F(SecureClusterTest, ReplicatesSurvivesAKillAndRotatesItsCertificates) {
   ASSERT_NO_FATAL_FAILURE(StartNode(1));
   ASSERT_TRUE(Await([&] { return InSync(); }));
   EXPECT_EQ(Run("bob", {"consume", "default"}).out, sent_);
+}
+
+// The files' policy lets alice produce, and carol nothing; the cluster's the other way round.
+TEST_F(SecureClusterTest, FollowsThePolicyThatTheClusterWasGiven) {
+  Issue("carol", false);
+  ASSERT_NO_FATAL_FAILURE(StartThree());
+  ASSERT_NO_FATAL_FAILURE(Send("one"));
+  EXPECT_THAT(Run("admin", {"acl", "get"}).out, HasSubstr("the cluster has no policy"));
+
+  const auto set = [&](const std::string& policy, std::vector<std::string> more = {}) {
+    Write("new.csv", policy);
+    std::vector<std::string> arguments = {"acl",      "set",          "--model", File("model.conf"),
+                                          "--policy", File("new.csv")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run("admin", arguments);
+  };
+  const FinishedProcess broken = set("p, admin, *, *\np, carol, default\n");
+  EXPECT_NE(broken.exit_code, 0);
+  EXPECT_THAT(broken.err, HasSubstr("policy:2: "));
+  const FinishedProcess locks_out = set("p, carol, default, produce\n");
+  EXPECT_NE(locks_out.exit_code, 0);
+  EXPECT_THAT(locks_out.err, HasSubstr("\"admin\" could not set another one"));
+  EXPECT_NE(Run("alice", {"acl", "set", "--model", File("model.conf"), "--policy", File("new.csv")})
+                .exit_code,
+            0);
+  const FinishedProcess done =
+      set("p, admin, *, *\np, carol, default, produce\np, bob, default, consume\n",
+          {"--expected-version", "0"});
+  ASSERT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_EQ(done.out, "version 1 of the policy is set\n");
+  EXPECT_THAT(set("p, admin, *, *\n", {"--expected-version", "0"}).err, HasSubstr("version 1"));
+
+  const auto follow = [&] {
+    for (size_t node = 0; node < 3; ++node) {
+      const auto produce = [&](const std::string& subject) {
+        return RunCommand(
+            Cairn({"produce", "default", "--addr", nodes_[node]->address(), "--tls-ca-file",
+                   File("ca.pem"), "--tls-cert-file", File(subject + ".pem"), "--tls-key-file",
+                   File(subject + "-key.pem")}),
+            "two\n");
+      };
+      ASSERT_TRUE(Await([&] { return produce("carol").exit_code == 0; })) << nodes_[node]->events();
+      EXPECT_THAT(produce("alice").err, HasSubstr("alice not permitted to"));
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(follow());
+  EXPECT_EQ(Run("admin", {"acl", "check", "carol", "default", "produce"}).exit_code, 0);
+  EXPECT_EQ(Run("admin", {"acl", "check", "alice", "default", "produce"}).exit_code, 3);
+  const auto got = nlohmann::json::parse(Run("admin", {"acl", "get", "--output", "json"}).out);
+  EXPECT_EQ(got["version"], 1);
+  EXPECT_EQ(got["in_use"], true);
+
+  // A restart, alone and without a majority to ask, does not go back to the files.
+  for (size_t node = 0; node < 3; ++node) nodes_[node]->Kill();
+  ASSERT_NO_FATAL_FAILURE(StartNode(0));
+  EXPECT_THAT(Run("alice", {"produce", "default", "--timeout", "3"}, "x\n").err,
+              HasSubstr("alice not permitted to"));
+  for (size_t node = 1; node < 3; ++node) ASSERT_NO_FATAL_FAILURE(StartNode(node));
+  ASSERT_NO_FATAL_FAILURE(follow());
 }
 
 TEST_F(SecureClusterTest, StrangersGetNothing) {

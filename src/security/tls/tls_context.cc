@@ -119,7 +119,8 @@ absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Make(const TlsFile
           base::StrCat("the machine's authorities cannot be read: ", TakeOpensslError()));
     }
   } else if (!files.authorities.empty()) {
-    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    const int demand = options.client_may_be_unknown ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | demand, nullptr);
   }
   return context;
 }

@@ -50,13 +50,17 @@ struct TlsOptions {
   // Protocols for ALPN (RFC 7301), the preferred first. A server that has some refuses a client
   // that offers others only; one that offers none is served.
   std::vector<std::string> protocols = {};
+  // A server with authorities lets in a client that shows no certificate, too: TlsConnection::peer
+  // tells. One that shows a bad one it refuses all the same.
+  bool client_may_be_unknown = false;
 };
 
 class TlsContext {
  public:
   // Checks what the files hold: certificate and key belong together, and all can be used. A server
-  // with authorities demands a certificate of every client; a client without authorities trusts
-  // those of the machine. Errors: INVALID_ARGUMENT naming the file and what is wrong with it.
+  // with authorities demands a certificate of every client, or see client_may_be_unknown; a client
+  // without authorities trusts those of the machine. Errors: INVALID_ARGUMENT naming the file and
+  // what is wrong with it.
   static absl::StatusOr<std::shared_ptr<const TlsContext>> Make(const TlsFiles& files,
                                                                 const TlsTexts& texts,
                                                                 const TlsOptions& options);

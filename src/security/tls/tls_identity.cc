@@ -19,7 +19,10 @@ absl::StatusOr<std::shared_ptr<const TlsIdentity>> TlsIdentity::Make(const TlsId
   if (!files.server.certificate.empty()) {
     CAIRN_ASSIGN_OR_RETURN(identity->clients, TlsContext::Make(files.server, texts.server, {}));
     CAIRN_ASSIGN_OR_RETURN(
-        identity->http, TlsContext::Make(files.server, texts.server, {.protocols = {"http/1.1"}}));
+        identity->http,
+        TlsContext::Make(
+            files.server, texts.server,
+            {.protocols = {"http/1.1"}, .client_may_be_unknown = files.http_without_certificate}));
   }
   if (!files.peer.certificate.empty()) {
     CAIRN_ASSIGN_OR_RETURN(identity->accept_peer, TlsContext::Make(files.peer, texts.peer, {}));

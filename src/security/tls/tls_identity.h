@@ -17,6 +17,7 @@ struct TlsIdentityFiles {
   TlsFiles server;  // shown to clients, and whom of them to trust; without certificate: no TLS
   TlsFiles peer;    // shown to other nodes, in both directions; without certificate: no TLS
   NodeRule nodes;
+  bool http_without_certificate = false;  // clients of HTTP need none; who shows one has a name
 
   bool any() const { return !server.certificate.empty() || !peer.certificate.empty(); }
 };
