@@ -256,41 +256,6 @@ absl::Status Node::CheckRunning() const {
                          base::reason::kShuttingDown);
 }
 
-absl::Status Node::Readiness() const {
-  CAIRN_RETURN_IF_ERROR(CheckRunning());
-  if (!member_) return absl::UnavailableError("the node has not joined its cluster yet");
-  const auto view = metadata();
-  if (view->metadata.cluster_id.is_nil()) {
-    return absl::UnavailableError("the node waits for the cluster's metadata");
-  }
-  if (view->metadata.FindTopic(broker::kDefaultTopic) == nullptr) {
-    return absl::UnavailableError("the topic \"default\" is being made");
-  }
-  for (const auto& [number, topic] : view->metadata.topics) {
-    for (size_t i = 0; i < topic.partitions.size(); ++i) {
-      const GroupId group = topic.group(i);
-      const auto& replicas = topic.partitions[i].replicas;
-      if (std::find(replicas.begin(), replicas.end(), id()) == replicas.end()) continue;
-      const auto hosted = host_->Find(group);
-      if (hosted == nullptr) {
-        return absl::UnavailableError(
-            base::StrCat(view->metadata.GroupText(group), " is being opened"));
-      }
-      if (hosted->replica == nullptr) continue;  // damaged: it will not come
-      if (hosted->replica->leader().value() == 0) {
-        return absl::UnavailableError(
-            base::StrCat(view->metadata.GroupText(group), " has no leader"));
-      }
-      // A sole voter serves what it has as soon as it has begun its term.
-      if (replicas.size() == 1 && !hosted->replica->serves()) {
-        return absl::UnavailableError(
-            base::StrCat(view->metadata.GroupText(group), " is being started"));
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
 void Node::Wake() {
   if (!member_ || stopping_) return;
   loop().Post([this, alive = alive_] {

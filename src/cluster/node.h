@@ -65,6 +65,15 @@ struct ServerView {
   bool leads_controller = false;
 };
 
+// OK, or why not. What depends on the metadata is not known before the node is a member.
+struct NodeHealth {
+  absl::Status member;    // of a cluster whose metadata it has
+  absl::Status replicas;  // those it should have here are open
+  absl::Status leaders;   // their groups have leaders
+  absl::Status active;    // it is not being drained
+  absl::Status logs;      // none here is damaged, none closed after a fault
+};
+
 class Node final : public broker::Broker,
                    private consensus::PeerTransport::Handler,
                    private consensus::PeerLink {
@@ -101,8 +110,9 @@ class Node final : public broker::Broker,
   absl::Status Start();
   ~Node() override;
 
-  // OK once the node is a member, and every partition it should serve has a leader; otherwise what
-  // it waits for.
+  NodeHealth Health() const;
+  // OK once the node is a member, and every partition it should serve is open and has a leader;
+  // otherwise what it waits for.
   absl::Status Readiness() const;
 
   // Whether it needs nobody else to serve: it is the only voter of group 0. Blocking for the loop.
@@ -196,6 +206,11 @@ class Node final : public broker::Broker,
   void TransferGroup(GroupId group, NodeId to, LeaderDone done);
   void TransferGroupHere(GroupId group, NodeId to, LeaderDone done);
   void OnTransferRequest(const std::string& payload, consensus::PeerResponder responder);
+
+  // ---- how it does, in node_health.cc; any thread ----
+  absl::Status CheckMember() const;
+  void CheckReplica(const Metadata& metadata, GroupId group, bool alone, NodeHealth& health) const;
+  absl::Status CheckLogs() const;
 
   // On the admin executor: opens, closes and removes replicas until they are what the metadata
   // says.

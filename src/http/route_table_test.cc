@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "http/health_routes.h"
 
 namespace cairn::http {
@@ -27,17 +30,41 @@ TEST(RouteTableTest, TellsUnknownPathsFromUnknownMethods) {
   EXPECT_EQ(outcome.allow, "GET, HEAD, POST");
 }
 
-TEST(HealthRoutesTest, ReadinessFollowsTheStatusAndSaysWhyNot) {
-  absl::Status state;
-  RouteTable routes;
-  AddHealthRoutes(routes, [&] { return state; });
-  const Request ready{.method = "GET", .path = "/readyz", .query = {}, .body = {}};
-  EXPECT_EQ(routes.Dispatch(ready).response.status, 200);
-  state = absl::UnavailableError("the disk is full");
-  EXPECT_EQ(routes.Dispatch(ready).response.status, 503);
-  EXPECT_EQ(routes.Dispatch(ready).response.body, "not ready: the disk is full\n");
-  const Request live{.method = "GET", .path = "/livez", .query = {}, .body = {}};
-  EXPECT_EQ(routes.Dispatch(live).response.status, 200);
+class HealthRoutesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    AddHealthRoutes(routes_, [this] { return checks_; });
+  }
+  Response Get(const std::string& path, const std::string& query = "") {
+    return routes_.Dispatch({.method = "GET", .path = path, .query = query, .body = {}}).response;
+  }
+
+  RouteTable routes_;
+  std::vector<HealthCheck> checks_ = {
+      {.name = "serving", .status = absl::OkStatus()},
+      {.name = "disk", .status = absl::OkStatus()},
+      {.name = "logs", .status = absl::OkStatus(), .tolerated = true}};
+};
+
+TEST_F(HealthRoutesTest, ReadinessFollowsTheChecksAndSaysWhyNot) {
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/readyz").body, "ok\n");
+  checks_[2].status = absl::DataLossError("t/0 is damaged");
+  EXPECT_EQ(Get("/readyz").status, 200);
+  checks_[1].status = absl::ResourceExhaustedError("the disk is full");
+  EXPECT_EQ(Get("/readyz").status, 503);
+  EXPECT_EQ(Get("/readyz", "verbos").body, "not ready: the disk is full\n");
+  EXPECT_EQ(Get("/livez").status, 200);
+}
+
+TEST_F(HealthRoutesTest, VerboseNamesEachCheck) {
+  EXPECT_EQ(Get("/readyz", "verbose").body, "[+]serving ok\n[+]disk ok\n[+]logs ok\nok\n");
+  checks_[1].status = absl::ResourceExhaustedError("the disk is full");
+  checks_[2].status = absl::DataLossError("t/0 is damaged");
+  EXPECT_EQ(Get("/readyz", "x=1&verbose=1").status, 503);
+  EXPECT_EQ(Get("/readyz", "x=1&verbose=1").body,
+            "[+]serving ok\n[-]disk failed: the disk is full\n[!]logs tolerated: t/0 is damaged\n"
+            "not ready: the disk is full\n");
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ class GrpcServer::Impl {
                                 : TlsServerCredentials(*options_.tls));
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC did not start");
+    for (const std::string_view service : kHealthServices) SetServing(service, false);
     return absl::OkStatus();
   }
 
@@ -111,8 +112,10 @@ class GrpcServer::Impl {
 
   void Recheck() { streams_.RecheckAll(); }
 
-  void SetServing(bool serving) {
-    if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
+  void SetServing(std::string_view service, bool serving) {
+    if (auto* health = server_->GetHealthCheckService()) {
+      health->SetServingStatus(std::string(service), serving);
+    }
   }
 
   void Shutdown(int64_t deadline_ms) {
@@ -170,7 +173,9 @@ void GrpcServer::HandleConnection(std::unique_ptr<env::Connection> connection,
 
 void GrpcServer::Recheck() { impl_->Recheck(); }
 
-void GrpcServer::SetServing(bool serving) { impl_->SetServing(serving); }
+void GrpcServer::SetServing(std::string_view service, bool serving) {
+  impl_->SetServing(service, serving);
+}
 
 void GrpcServer::Shutdown(int64_t deadline_ms) { impl_->Shutdown(deadline_ms); }
 

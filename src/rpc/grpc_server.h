@@ -5,10 +5,12 @@
 // there to the partition's shard, fetches to a small pool of reader threads.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,6 +30,12 @@ struct ServerInfo {
   std::string rpc_addr;
   bool is_leader = false;
 };
+
+// What grpc.health.v1 knows; "" is the server as a whole.
+inline constexpr std::string_view kWholeServer = "";
+inline constexpr std::string_view kLogService = "log.v1.Log";
+inline constexpr std::string_view kAdminService = "cairn.v1.Admin";
+inline constexpr std::array kHealthServices = {kWholeServer, kLogService, kAdminService};
 
 struct GrpcServerOptions {
   // Threads that fetches block on. One per core keeps the page cache and the disk busy.
@@ -66,8 +74,9 @@ class GrpcServer {
   // thread.
   void Recheck();
 
-  // What grpc.health.v1 answers.
-  void SetServing(bool serving);
+  // What grpc.health.v1 answers for a service of kHealthServices, and tells who watches it. None
+  // serves before it was set.
+  void SetServing(std::string_view service, bool serving);
 
   // Refuses new calls, answers the accepted ones, ends the streams with UNAVAILABLE
   // (SHUTTING_DOWN), and cancels what is left after `deadline_ms` milliseconds. Blocking.

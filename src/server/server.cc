@@ -28,6 +28,7 @@
 #include "http/http_server.h"
 #include "rpc/grpc_server.h"
 #include "rpc/port_multiplexer.h"
+#include "server/health.h"
 #include "server/leave_cluster.h"
 #include "server/metrics_endpoint.h"
 #include "server/node_metrics.h"
@@ -114,7 +115,7 @@ class Server::Impl {
     security_->Watch([this] { grpc_->Recheck(); });
     WaitWhenAlone();
     serving_ = true;
-    grpc_->SetServing(true);
+    StartHealth();
     logger_.Log(LogLevel::kInfo, "serving",
                 {{"address", address_},
                  {"gossip_address", membership_->address()},
@@ -131,7 +132,7 @@ class Server::Impl {
   void Stop() {
     std::call_once(stopped_, [this] {
       const bool served = serving_.exchange(false);
-      if (grpc_ != nullptr) grpc_->SetServing(false);
+      StopAndWait(health_);
       if (served && config_.leave_on_stop) LeaveCluster(*node_, logger_);
       // The others hear that it goes on purpose while it hands over and answers what it accepted.
       std::promise<void> left;
@@ -425,12 +426,19 @@ class Server::Impl {
 
   void StartHttp() {
     http::RouteTable routes;
-    http::AddHealthRoutes(routes, [this] { return Readiness(); });
+    http::AddHealthRoutes(routes, [this] { return CheckHealth(*node_, serving_); });
     AddMetricSources();
     metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access(),
                                                  config_.health_without_certificate);
     metrics_->AddTo(routes);
     http_ = std::make_unique<http::HttpServer>(network_, std::move(routes));
+  }
+
+  void StartHealth() {
+    health_ = std::make_unique<HealthWatch>(
+        network_, [this] { return CheckHealth(*node_, serving_); },
+        [this](std::string_view service, bool serving) { grpc_->SetServing(service, serving); });
+    health_->Start();
   }
 
   void AddMetricSources() {
@@ -448,7 +456,8 @@ class Server::Impl {
     });
     registry_.AddSource([this](Samples& samples) {
       samples.Add(telemetry::Metric::kRpcStreams, uint64_t{grpc_->open_streams()});
-      samples.Add(telemetry::Metric::kReady, Readiness().ok() ? 1.0 : 0.0);
+      samples.Add(telemetry::Metric::kReady,
+                  http::Readiness(CheckHealth(*node_, serving_)).ok() ? 1.0 : 0.0);
     });
   }
 
@@ -499,18 +508,6 @@ class Server::Impl {
     node_->Accept(std::move(secured), std::string(1, consensus::kPeerFirstByte));
   }
 
-  absl::Status Readiness() const {
-    if (!serving_) return absl::UnavailableError("the server is starting or shutting down");
-    CAIRN_RETURN_IF_ERROR(node_->Readiness());
-    const broker::BrokerStats stats = node_->stats();
-    if (stats.disk_full) return absl::ResourceExhaustedError("the disk is full");
-    // One damaged topic does not take the node away from the clients of the others.
-    if (stats.partitions > 0 && stats.failed_partitions == stats.partitions) {
-      return absl::UnavailableError("no partition serves: the disk failed or every log is damaged");
-    }
-    return absl::OkStatus();
-  }
-
   const ServerConfig config_;
   Logger& logger_;
   RpcLog rpc_log_;
@@ -532,6 +529,7 @@ class Server::Impl {
   std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
   std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<rpc::GrpcServer> grpc_;
+  std::unique_ptr<HealthWatch> health_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;

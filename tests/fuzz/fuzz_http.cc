@@ -41,7 +41,10 @@ struct Client {
 
 RouteTable Routes() {
   RouteTable routes;
-  AddHealthRoutes(routes, [] { return absl::UnavailableError("not yet"); });
+  AddHealthRoutes(routes, [] {
+    return std::vector<HealthCheck>{
+        {.name = "serving", .status = absl::UnavailableError("not yet")}};
+  });
   routes.Add("POST", "/echo",
              [](const Request& request) { return Response{.body = request.query + request.body}; });
   return routes;

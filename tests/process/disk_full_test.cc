@@ -13,6 +13,7 @@
 #include "cairn/admin.h"
 #include "cairn/error.h"
 #include "cairn/producer.h"
+#include "env/raw_client.h"
 #include "process/numbered_records.h"
 #include "process/server_process.h"
 
@@ -38,6 +39,12 @@ class SmallDisk {
   const std::string path_;
   bool mounted_ = false;
 };
+
+std::string Health(const ServerProcess& server) {
+  env::RawClient client(server.address());
+  client.Send("GET /readyz?verbose HTTP/1.0\r\nHost: x\r\n\r\n");
+  return client.ReceiveAll();
+}
 
 TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
   const ScratchDir scratch;
@@ -71,6 +78,9 @@ TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
   ASSERT_GT(acknowledged.count(), 1000u);
   ASSERT_FALSE(server.Ended()) << server.log();
 
+  EXPECT_THAT(Health(server), ::testing::AllOf(::testing::StartsWith("HTTP/1.1 503 "),
+                                               ::testing::HasSubstr("[-]disk failed: ")));
+
   // Reads go on.
   ExpectExactlyOnce(server.NewClient(), "t", acknowledged.offsets());
 
@@ -83,6 +93,7 @@ TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
     (*producer)->Flush().IgnoreError();
   }
   EXPECT_GT(acknowledged.count(), before) << acknowledged.last_failure();
+  EXPECT_THAT(Health(server), ::testing::HasSubstr("[+]disk ok"));
   ExpectExactlyOnce(server.NewClient(), "t", acknowledged.offsets());
 }
 
