@@ -145,8 +145,7 @@ bool LineLog::Take() {
   int64_t dropped_ms = 0;
   {
     const base::MutexLock lock(mutex_);
-    const auto count =
-        static_cast<std::ptrdiff_t>(std::min<size_t>(queue_.size(), kMaxBatchLines));
+    const auto count = static_cast<std::ptrdiff_t>(std::min<size_t>(queue_.size(), kMaxBatchLines));
     entries.assign(std::make_move_iterator(queue_.begin()),
                    std::make_move_iterator(queue_.begin() + count));
     queue_.erase(queue_.begin(), queue_.begin() + count);

@@ -26,8 +26,8 @@ class LineSink {
 };
 
 // Appends to a file, which is made (mode 0600) when it is not there. A write that failed is made
-// again whole and on a line of its own: after a failure a line may be there twice, and a line before
-// may be torn; none is joined to another. `fs` outlives it.
+// again whole and on a line of its own: after a failure a line may be there twice, and a line
+// before may be torn; none is joined to another. `fs` outlives it.
 std::unique_ptr<LineSink> NewFileSink(FileSystem& fs, std::string path);
 
 // Writes to a descriptor that somebody else opened and closes, as stderr: nothing is made durable.

@@ -139,7 +139,7 @@ TEST_F(AuditLogTest, AFullQueueDropsAndTellsWhereAndHowMany) {
 }
 
 TEST_F(AuditLogTest, TheLineAboutDroppedRecordsIsWhereTheyWouldBe) {
-  const size_t count = AuditLog::kMaxBatchRecords + 1;
+  const size_t count = env::LineLog::kMaxBatchLines + 1;
   Open({.max_queued = count});
   for (size_t i = 0; i < count; ++i) log_->Record(Denial("early"));
   log_->Record(Denial("lost"));
@@ -163,7 +163,7 @@ TEST_F(AuditLogTest, TheLineAboutDroppedRecordsHasTheTimeOfTheLast) {
 
 TEST_F(AuditLogTest, ALongQueueIsWrittenInOrderInSeveralTurns) {
   Open();
-  const size_t count = 2 * AuditLog::kMaxBatchRecords + 1;
+  const size_t count = 2 * env::LineLog::kMaxBatchLines + 1;
   std::vector<std::string> expected;
   for (size_t i = 0; i < count; ++i) {
     expected.push_back(std::to_string(i));
