@@ -81,7 +81,7 @@ void AddServerCommand(CLI::App& app, Chosen& chosen) {
       "Prints \"listening on HOST:PORT\" to stdout once it serves. SIGTERM and SIGINT stop it: it "
       "finishes what "
       "it accepted,\nsyncs, and exits with 0. SIGHUP re-reads certificates, policy and the log "
-      "level.");
+      "levels, and opens log files again.");
   OnChosen(*command, chosen, kText, [flags, &chosen] { return Run(*flags, chosen); });
 }
 

@@ -31,6 +31,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Start(const grpc::ByteBuffer& request) {
     self_ = shared_from_this();
     absl::Status opened = Open(request);
+    report_.Opened();
     context_.streams.Add(self_);
     Advance([&]() CAIRN_REQUIRES(mutex_) {
       need_barrier_ = input_.linearizable;
@@ -73,7 +74,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       status = final_status_;
       responses = responses_;
     }
-    report_.Done(status, responses);
+    report_.Done(status, 1, responses);
     self_.reset();  // a fetch or wait that has not ended yet keeps the rest of us alive
   }
 

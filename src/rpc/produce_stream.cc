@@ -31,6 +31,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
 
   void Start() {
     self_ = shared_from_this();
+    report_.Opened();
     context_.streams.Add(self_);
     Advance([] {});
   }
@@ -66,12 +67,14 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     context_.streams.Remove(this);
     absl::Status status;
     uint64_t requests = 0;
+    uint64_t responses = 0;
     {
       base::MutexLock lock(mutex_);
       status = final_status_;
       requests = next_sequence_;
+      responses = first_sequence_;
     }
-    report_.Done(status, requests);
+    report_.Done(status, requests, responses);
     self_.reset();  // answers still on their way from a shard keep the rest of us alive
   }
 

@@ -9,6 +9,15 @@
 
 namespace cairn::rpc {
 
+// An RPC that has begun: of streams.
+struct RpcOpening {
+  std::string_view method;  // "/log.v1.Log/ProduceStream"
+  std::string peer;         // these as in RpcOutcome
+  std::string subject;
+  std::string_view topic;  // "" when the first request tells
+  int32_t partition = 0;
+};
+
 // One finished RPC.
 struct RpcOutcome {
   std::string_view method;  // "/log.v1.Log/Produce"
@@ -18,7 +27,9 @@ struct RpcOutcome {
   int32_t partition = 0;
   absl::Status status;
   int64_t duration_ns = 0;
-  uint64_t messages = 0;  // of a stream: requests (ProduceStream) or responses (ConsumeStream)
+  bool streamed = false;   // its beginning was reported, if that was wanted
+  uint64_t requests = 0;   // that were taken
+  uint64_t responses = 0;  // that were handed to gRPC
 };
 
 // Thread-safe; called on gRPC's threads and the network loop, so it must not block for long.
@@ -34,6 +45,9 @@ class RpcObserver {
   // two, too much for the fast path when nobody listens.
   virtual bool WantsRpc(absl::StatusCode code) const = 0;
   virtual void OnRpc(const RpcOutcome& outcome) = 0;
+
+  // The beginning of a stream, when WantsRpc(kOk).
+  virtual void OnStreamOpen(const RpcOpening& /*opening*/) {}
 
   // A connection that was closed before any protocol took it over.
   virtual void OnConnectionRejected(std::string_view peer, std::string_view why) = 0;

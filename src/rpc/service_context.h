@@ -54,8 +54,19 @@ class CallReport {
     partition_ = partition;
   }
 
+  // Of a stream, once its beginning is known.
+  void Opened() {
+    streamed_ = true;
+    if (!context_.observer.WantsRpc(absl::StatusCode::kOk)) return;
+    context_.observer.OnStreamOpen({.method = method_,
+                                    .peer = call_->peer(),
+                                    .subject = guard_.Subject(),
+                                    .topic = topic_,
+                                    .partition = partition_});
+  }
+
   // Once, from OnDone, while the call is still there.
-  void Done(const absl::Status& status, uint64_t messages) const {
+  void Done(const absl::Status& status, uint64_t requests, uint64_t responses) const {
     const int64_t duration_ns = context_.clock.MonotonicNs() - start_ns_;
     context_.observer.OnRpcEnd(method_, status.code(), duration_ns);
     if (!context_.observer.WantsRpc(status.code())) return;
@@ -66,7 +77,9 @@ class CallReport {
                              .partition = partition_,
                              .status = status,
                              .duration_ns = duration_ns,
-                             .messages = messages});
+                             .streamed = streamed_,
+                             .requests = requests,
+                             .responses = responses});
   }
 
  private:
@@ -77,6 +90,7 @@ class CallReport {
   int64_t start_ns_;
   std::string topic_;
   int32_t partition_ = 0;
+  bool streamed_ = false;
 };
 
 }  // namespace cairn::rpc

@@ -34,7 +34,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   }
 
   void OnDone() override {
-    report_.Done(status_, 1);
+    report_.Done(status_, 1, status_.ok() ? 1 : 0);
     delete this;
   }
 

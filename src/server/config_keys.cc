@@ -118,13 +118,11 @@ absl::Status SetKey(ServerConfig& config, std::string_view text) {
 std::string ShowKey(const ServerConfig& config) { return config.encrypt.empty() ? "" : "(set)"; }
 
 absl::Status SetLogLevel(ServerConfig& config, std::string_view text) {
-  const auto level = ParseLogLevel(text);
+  const auto level = LogLevels::Parse(text);
   if (level.ok()) config.log_level = *level;
   return level.status();
 }
-std::string ShowLogLevel(const ServerConfig& config) {
-  return std::string(LogLevelName(config.log_level));
-}
+std::string ShowLogLevel(const ServerConfig& config) { return config.log_level.Text(); }
 
 absl::Status SetLogFormat(ServerConfig& config, std::string_view text) {
   const auto format = ParseLogFormat(text);
@@ -265,10 +263,14 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"metrics_max_partitions", "N",
      "partitions of this node that have metrics of their own, at most; 0 for none",
      SetInteger<&C::metrics_max_partitions, 0, 1 << 20>, ShowInteger<&C::metrics_max_partitions>},
-    {"log_level", "LEVEL", "least level that is logged: debug, info, warn, error", SetLogLevel,
-     ShowLogLevel},
+    {"log_level", "LEVEL,...",
+     "least level that is logged: debug, info, warn, error; MODULE=LEVEL for one of server, rpc, "
+     "cluster, gossip, security, log; SIGHUP reads it again",
+     SetLogLevel, ShowLogLevel},
     {"log_format", "FORMAT", "auto (text on a terminal, otherwise json), json, text", SetLogFormat,
      ShowLogFormat},
+    {"log_file", "FILE", "append the log to this file instead of stderr; SIGHUP opens it again",
+     SetText<&C::log_file>, ShowText<&C::log_file>},
     {"shards", "N", "threads that own partitions; 0 means one per hardware thread",
      SetInteger<&C::shards, 0, kMaxShards>, ShowInteger<&C::shards>},
     {"tail_cache_bytes", "BYTES", "memory for the newest records of all partitions",

@@ -54,17 +54,18 @@ void LeaveCluster(cluster::Node& node, Logger& logger) {
     const auto view = node.metadata();
     const cluster::NodeInfo* self = view->metadata.FindNode(node.id());
     if (self == nullptr || !HasOthers(view->metadata, node.id())) {
-      return logger.Log(LogLevel::kWarn, "not leaving: there is no other node to take over");
+      return logger.Log(LogModule::kServer, LogLevel::kWarn,
+                        "not leaving: there is no other node to take over");
     }
     if (asked->removed || self->state == cluster::NodeState::kRemoved) {
-      return logger.Log(LogLevel::kInfo, "left the cluster",
+      return logger.Log(LogModule::kServer, LogLevel::kInfo, "left the cluster",
                         {{"node_id", int64_t{node.id().value()}}});
     }
     if (steady_clock::now() < ask_at) continue;
     ask_at = steady_clock::now() + kAskAgain;
     AskToDrain(node, asked);
   }
-  logger.Log(LogLevel::kWarn, "stopping before the node has left",
+  logger.Log(LogModule::kServer, LogLevel::kWarn, "stopping before the node has left",
              {{"replicas", node.metadata()->metadata.ReplicasOn(node.id())},
               {"hint",
                "`cairn cluster why` on another node says what is left to do; `cairn "

@@ -43,9 +43,8 @@ absl::StatusOr<LogLevels> LogLevels::Parse(std::string_view text) {
     const size_t equals = one.find('=');
     if (equals == std::string_view::npos) {
       if (everywhere) {
-        return absl::InvalidArgumentError(
-            base::StrCat("\"", one, "\" is a second level for all modules; MODULE=", one,
-                         " would be for one"));
+        return absl::InvalidArgumentError(base::StrCat(
+            "\"", one, "\" is a second level for all modules; MODULE=", one, " would be for one"));
       }
       CAIRN_ASSIGN_OR_RETURN(everywhere, ParseLevel(one));
       continue;

@@ -30,7 +30,9 @@ std::string_view ToString(LogModule module);
 class LogLevels {
  public:
   // The same for all of them.
-  LogLevels(LogLevel everywhere) : everywhere_(everywhere) { levels_.fill(everywhere); }  // NOLINT: it means that
+  LogLevels(LogLevel everywhere) : everywhere_(everywhere) {
+    levels_.fill(everywhere);
+  }  // NOLINT: it means that
 
   // "info,rpc=debug,gossip=warn": a level for all, at most one, and levels of modules, which count
   // more wherever they stand. Without the first, info. Errors: INVALID_ARGUMENT listing the names

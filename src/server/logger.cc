@@ -1,120 +1,179 @@
 #include "server/logger.h"
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
-#include <array>
-#include <nlohmann/json.hpp>
+#include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
 #include "base/strings.h"
+#include "env/event_loop.h"
+#include "env/posix.h"
+#include "server/log_line.h"
 
 namespace cairn::server {
 namespace {
 
-constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 3> kFormats = {"auto", "json", "text"};
 
-template <typename Enum, size_t kCount>
-absl::StatusOr<Enum> ParseName(const std::array<std::string_view, kCount>& names,
-                               std::string_view name) {
-  std::string known;
-  for (size_t i = 0; i < kCount; ++i) {
-    if (names[i] == name) return static_cast<Enum>(i);
-    known += base::StrCat(i == 0 ? "" : i + 1 == kCount ? " or " : ", ", names[i]);
-  }
-  return absl::InvalidArgumentError(base::StrCat("\"", name, "\" is not one of ", known));
-}
+int64_t NowUs() { return absl::GetCurrentTimeNanos() / 1000; }
 
-std::string Now() {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
-}
-
-std::string JsonLine(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-  nlohmann::ordered_json line;
-  line["ts"] = Now();
-  line["level"] = LogLevelName(level);
-  line["msg"] = message;
-  for (const LogField& field : fields) {
-    std::visit([&](const auto& value) { line[std::string(field.name)] = value; }, field.value);
-  }
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-struct ToText {
-  std::string operator()(const std::string& text) const {
-    const bool plain = !text.empty() && text.find_first_of(" \"=") == std::string::npos;
-    const std::string escaped = absl::Utf8SafeCHexEscape(text);
-    return plain ? escaped : "\"" + escaped + "\"";
-  }
-  std::string operator()(int64_t value) const { return base::StrCat(value); }
-  std::string operator()(double value) const { return base::StrCat(value); }
-  std::string operator()(bool value) const { return value ? "true" : "false"; }
-};
-
-std::string TextLine(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-  std::string line =
-      base::StrCat(Now(), " ", LogLevelName(level), level == LogLevel::kInfo ? "  " : " ",
-                   absl::Utf8SafeCHexEscape(base::AbslView(message)));
-  for (const LogField& field : fields) {
-    line += base::StrCat("  ", field.name, "=", std::visit(ToText(), field.value));
-  }
-  return line;
+LogFormat Resolve(LogFormat format) {
+  if (format != LogFormat::kAuto) return format;
+  return isatty(STDERR_FILENO) != 0 ? LogFormat::kText : LogFormat::kJson;
 }
 
 }  // namespace
 
-absl::StatusOr<LogLevel> ParseLogLevel(std::string_view name) {
-  return ParseName<LogLevel>(kLevels, name);
-}
 absl::StatusOr<LogFormat> ParseLogFormat(std::string_view name) {
-  return ParseName<LogFormat>(kFormats, name);
+  for (size_t i = 0; i < kFormats.size(); ++i) {
+    if (kFormats[i] == name) return static_cast<LogFormat>(i);
+  }
+  return absl::InvalidArgumentError(
+      base::StrCat("\"", name, "\" is not one of auto, json or text"));
 }
-std::string_view LogLevelName(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }
 std::string_view LogFormatName(LogFormat format) { return kFormats[static_cast<size_t>(format)]; }
 
-class Logger::Sink {
+class Logger::Output {
  public:
-  explicit Sink(spdlog::sink_ptr sink) : logger_("cairn", std::move(sink)) {
-    logger_.set_level(spdlog::level::trace);  // Logger has filtered already
-    logger_.set_pattern("%v");
-  }
-  void Write(const std::string& line) {
-    logger_.log(spdlog::level::info, spdlog::string_view_t(line));
-    logger_.flush();
+  explicit Output(LogFormat format) : format_(Resolve(format)) {}
+  virtual ~Output() = default;
+
+  LogFormat format() const { return format_; }
+  virtual void Add(int64_t time_us, std::string line) = 0;
+  virtual void Reopen() {}
+  virtual void Flush() {}
+  virtual env::LineCounters counters() const { return {}; }
+
+ private:
+  const LogFormat format_;
+};
+
+class Logger::StreamOutput final : public Output {
+ public:
+  StreamOutput(std::ostream& stream, LogFormat format) : Output(format), stream_(stream) {}
+
+  void Add(int64_t /*time_us*/, std::string line) override {
+    const base::MutexLock lock(mutex_);
+    stream_ << line << std::flush;
   }
 
  private:
-  spdlog::logger logger_;
+  base::Mutex mutex_;
+  std::ostream& stream_;
 };
 
-Logger::Logger(LogLevel level, LogFormat format, std::unique_ptr<Sink> sink)
-    : level_(level), format_(format), sink_(std::move(sink)) {}
+class Logger::QueueOutput final : public Output {
+ public:
+  // `fs` is what the sink works with, if it does.
+  QueueOutput(std::unique_ptr<env::FileSystem> fs, std::unique_ptr<env::LineSink> sink,
+              const LogOptions& options)
+      : Output(options.format),
+        fs_(std::move(fs)),
+        lines_(
+            thread_, std::move(sink),
+            {.max_queued = options.max_queued,
+             .append_dropped = [this](int64_t time_ms, uint64_t count,
+                                      std::string& text) { AppendDropped(time_ms, count, text); },
+             .on_error = options.file.empty()
+                             ? std::function<void(absl::Status)>()
+                             : [this](const absl::Status& why) { TellStderr(why); }}) {}
+
+  ~QueueOutput() override {
+    std::promise<void> stopped;
+    lines_.Stop([&stopped] { stopped.set_value(); });
+    stopped.get_future().wait();
+  }
+
+  void Add(int64_t time_us, std::string line) override {
+    lines_.Add(time_us / 1000, [line = std::move(line)](std::string& text) { text += line; });
+  }
+  void Reopen() override { lines_.Reopen(); }
+  void Flush() override {
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(Logger::kFlushMs);
+    while (!thread_.IsCurrent() && !lines_.idle() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  env::LineCounters counters() const override { return lines_.counters(); }
+
+ private:
+  void AppendDropped(int64_t time_ms, uint64_t count, std::string& text) const {
+    const LogField dropped[] = {{"dropped", static_cast<int64_t>(count)}};
+    text += FormatLogLine({.time_us = time_ms * 1000,
+                           .level = LogLevel::kWarn,
+                           .message = "log lines dropped",
+                           .fields = dropped},
+                          format());
+  }
+
+  // There is no better place. When nobody reads that either, it is lost.
+  void TellStderr(const absl::Status& why) const {
+    const LogField error[] = {{"error", std::string(base::StdView(why.message()))}};
+    std::string line = FormatLogLine({.time_us = NowUs(),
+                                      .level = LogLevel::kError,
+                                      .message = "log file cannot be written",
+                                      .fields = error},
+                                     format());
+    env::NewDescriptorSink(STDERR_FILENO)->Write(line).IgnoreError();
+  }
+
+  const std::unique_ptr<env::FileSystem> fs_;
+  env::LineLog lines_;
+  env::EventLoop thread_{"cairn-log"};  // last: its thread is gone before what it uses
+};
+
+Logger::Logger(const LogLevels& levels, std::unique_ptr<Output> output)
+    : output_(std::move(output)) {
+  SetLevels(levels);
+}
 Logger::~Logger() = default;
 
-std::unique_ptr<Logger> Logger::ToStderr(LogLevel level, LogFormat format) {
-  if (format == LogFormat::kAuto) {
-    format = isatty(STDERR_FILENO) != 0 ? LogFormat::kText : LogFormat::kJson;
-  }
+absl::StatusOr<std::unique_ptr<Logger>> Logger::Open(LogOptions options) {
+  if (options.file.empty()) return ToDescriptor(STDERR_FILENO, std::move(options));
+  auto fs = env::NewPosixFileSystem();
+  auto sink = env::NewFileSink(*fs, options.file);
+  CAIRN_RETURN_IF_ERROR(sink->Open());
   return std::unique_ptr<Logger>(new Logger(
-      level, format, std::make_unique<Sink>(std::make_shared<spdlog::sinks::stderr_sink_mt>())));
+      options.levels, std::make_unique<QueueOutput>(std::move(fs), std::move(sink), options)));
 }
 
-std::unique_ptr<Logger> Logger::ToStream(std::ostream& stream, LogLevel level, LogFormat format) {
+std::unique_ptr<Logger> Logger::ToDescriptor(int descriptor, LogOptions options) {
+  return std::unique_ptr<Logger>(new Logger(
+      options.levels,
+      std::make_unique<QueueOutput>(nullptr, env::NewDescriptorSink(descriptor), options)));
+}
+
+std::unique_ptr<Logger> Logger::ToStream(std::ostream& stream, LogLevels levels, LogFormat format) {
   return std::unique_ptr<Logger>(
-      new Logger(level, format,
-                 std::make_unique<Sink>(std::make_shared<spdlog::sinks::ostream_sink_mt>(stream))));
+      new Logger(levels, std::make_unique<StreamOutput>(stream, format)));
 }
 
-void Logger::Log(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-  if (!Enabled(level)) return;
-  sink_->Write(format_ == LogFormat::kText ? TextLine(level, message, fields)
-                                           : JsonLine(level, message, fields));
+void Logger::SetLevels(const LogLevels& levels) {
+  for (size_t i = 0; i < kLogModules; ++i) {
+    levels_[i].store(levels.of(static_cast<LogModule>(i)), std::memory_order_relaxed);
+  }
 }
+
+void Logger::Log(LogModule module, LogLevel level, std::string_view message,
+                 std::span<const LogField> fields) {
+  if (!Enabled(module, level)) return;
+  const int64_t now_us = NowUs();
+  output_->Add(now_us, FormatLogLine({.time_us = now_us,
+                                      .module = module,
+                                      .level = level,
+                                      .message = message,
+                                      .fields = fields},
+                                     output_->format()));
+}
+
+void Logger::Reopen() { output_->Reopen(); }
+void Logger::Flush() { output_->Flush(); }
+env::LineCounters Logger::counters() const { return output_->counters(); }
 
 }  // namespace cairn::server

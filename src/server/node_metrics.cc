@@ -200,4 +200,11 @@ void AddSecurityMetrics(Samples& samples, const SecurityFiles& files,
   samples.Add(Metric::kAuditFailures, counters.failures);
 }
 
+void AddLogMetrics(Samples& samples, const Logger& logger) {
+  const env::LineCounters counters = logger.counters();
+  samples.Add(Metric::kLogLinesWritten, counters.written);
+  samples.Add(Metric::kLogLinesDropped, counters.dropped);
+  samples.Add(Metric::kLogLineFailures, counters.failures);
+}
+
 }  // namespace cairn::server

@@ -7,6 +7,7 @@
 #include "env/clock.h"
 #include "rpc/port_multiplexer.h"
 #include "security/audit_log.h"
+#include "server/logger.h"
 #include "server/security_files.h"
 #include "telemetry/samples.h"
 
@@ -22,5 +23,7 @@ void AddConnectionMetrics(telemetry::Samples& samples, const rpc::MultiplexerCou
 // Without `audit` or TLS there are no metrics of theirs.
 void AddSecurityMetrics(telemetry::Samples& samples, const SecurityFiles& files,
                         const security::AuditLog* audit);
+
+void AddLogMetrics(telemetry::Samples& samples, const Logger& logger);
 
 }  // namespace cairn::server

@@ -432,7 +432,8 @@ void RunCases(const std::string& address, const std::string& bare_address) {
 // In the child: serves until killed. Writes its address to `to_parent`.
 void Serve(const std::string& data_dir, int to_parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const auto logger = Logger::ToStderr(LogLevel::kWarn, LogFormat::kText);
+  const auto logger =
+      Logger::ToDescriptor(STDERR_FILENO, {.levels = LogLevel::kWarn, .format = LogFormat::kText});
   ServerConfig config;
   config.data_dir = data_dir;
   config.rpc_port = 0;

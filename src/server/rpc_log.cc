@@ -15,11 +15,14 @@ LogLevel LevelOf(absl::StatusCode code) {
 
 }  // namespace
 
-bool RpcLog::WantsRpc(absl::StatusCode code) const { return logger_.Enabled(LevelOf(code)); }
+bool RpcLog::WantsRpc(absl::StatusCode code) const {
+  return logger_.Enabled(LogModule::kRpc, LevelOf(code));
+}
 
 void RpcLog::OnRpc(const rpc::RpcOutcome& outcome) {
   const auto info = base::GetErrorInfo(outcome.status);
-  logger_.Log(LevelOf(outcome.status.code()), "rpc",
+  logger_.Log(LogModule::kRpc, LevelOf(outcome.status.code()),
+              outcome.streamed ? "stream closed" : "rpc",
               {{"method", std::string(outcome.method)},
                {"peer", outcome.peer},
                {"subject", outcome.subject},
@@ -28,13 +31,23 @@ void RpcLog::OnRpc(const rpc::RpcOutcome& outcome) {
                {"code", absl::StatusCodeToString(outcome.status.code())},
                {"error", std::string(base::StdView(outcome.status.message()))},
                {"reason", info.has_value() ? info->reason : std::string()},
-               {"duration_us", outcome.duration_ns / 1000},
-               {"messages", static_cast<int64_t>(outcome.messages)}});
+               {"duration_ns", outcome.duration_ns},
+               {"requests", static_cast<int64_t>(outcome.requests)},
+               {"responses", static_cast<int64_t>(outcome.responses)}});
+}
+
+void RpcLog::OnStreamOpen(const rpc::RpcOpening& opening) {
+  logger_.Log(LogModule::kRpc, LogLevel::kDebug, "stream opened",
+              {{"method", std::string(opening.method)},
+               {"peer", opening.peer},
+               {"subject", opening.subject},
+               {"topic", std::string(opening.topic)},
+               {"partition", int64_t{opening.partition}}});
 }
 
 void RpcLog::OnConnectionRejected(std::string_view peer, std::string_view why) {
-  if (!logger_.Enabled(LogLevel::kDebug)) return;
-  logger_.Log(LogLevel::kDebug, "connection refused",
+  if (!logger_.Enabled(LogModule::kRpc, LogLevel::kDebug)) return;
+  logger_.Log(LogModule::kRpc, LogLevel::kDebug, "connection refused",
               {{"peer", std::string(peer)}, {"why", std::string(why)}});
 }
 

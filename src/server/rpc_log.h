@@ -1,4 +1,4 @@
-// RpcLog: one log line per RPC and per refused connection.
+// RpcLog: one log line per RPC, two per stream, one per refused connection.
 #pragma once
 
 #include "rpc/rpc_observer.h"
@@ -13,6 +13,7 @@ class RpcLog final : public rpc::RpcObserver {
   explicit RpcLog(Logger& logger) : logger_(logger) {}
 
   bool WantsRpc(absl::StatusCode code) const override;
+  void OnStreamOpen(const rpc::RpcOpening& opening) override;
   void OnRpc(const rpc::RpcOutcome& outcome) override;
   void OnConnectionRejected(std::string_view peer, std::string_view why) override;
 

@@ -27,6 +27,7 @@ class RpcMetrics final : public rpc::RpcObserver {
   void OnRpcEnd(std::string_view method, absl::StatusCode code, int64_t duration_ns) override;
   bool WantsRpc(absl::StatusCode code) const override { return next_.WantsRpc(code); }
   void OnRpc(const rpc::RpcOutcome& outcome) override { next_.OnRpc(outcome); }
+  void OnStreamOpen(const rpc::RpcOpening& opening) override { next_.OnStreamOpen(opening); }
   void OnConnectionRejected(std::string_view peer, std::string_view why) override {
     next_.OnConnectionRejected(peer, why);
   }

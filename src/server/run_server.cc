@@ -7,9 +7,12 @@
 #include <atomic>
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "base/check_hook.h"
 #include "base/strings.h"
 #include "rpc/grpc_log.h"
 #include "server/leave_cluster.h"
@@ -47,27 +50,48 @@ void Watch(Logger& logger, int64_t deadline_ms, const std::atomic<bool>& stopped
   for (int64_t waited_ms = 0; waited_ms < deadline_ms; waited_ms += kStepMs) {
     if (stopped) return;
     if (sigtimedwait(&signals, nullptr, &step) > 0) {
-      logger.Log(LogLevel::kError, "second signal: ending without a clean stop");
+      logger.Log(LogModule::kServer, LogLevel::kError,
+                 "second signal: ending without a clean stop");
+      logger.Flush();
       _exit(1);
     }
   }
   if (stopped) return;
-  logger.Log(LogLevel::kError, "the stop took too long: ending without closing the logs cleanly");
+  logger.Log(LogModule::kServer, LogLevel::kError,
+             "the stop took too long: ending without closing the logs cleanly");
+  logger.Flush();
   _exit(1);
 }
 
+// A check that fails ends the process: what was logged before says why.
+class FlushAtCheck {
+ public:
+  explicit FlushAtCheck(Logger& logger) {
+    logger_ = &logger;
+    base::SetCheckFailedHook([] { logger_.load()->Flush(); });
+  }
+  ~FlushAtCheck() { base::SetCheckFailedHook(nullptr); }
+  FlushAtCheck(const FlushAtCheck&) = delete;
+  FlushAtCheck& operator=(const FlushAtCheck&) = delete;
+
+ private:
+  static inline std::atomic<Logger*> logger_{nullptr};  // the hook has no argument
+};
+
 void Reread(const std::function<absl::StatusOr<ServerConfig>()>& reread, Server& server,
             Logger& logger) {
-  logger.Log(LogLevel::kInfo, "reloading", {{"signal", std::string("SIGHUP")}});
+  logger.Log(LogModule::kServer, LogLevel::kInfo, "reloading", {{"signal", std::string("SIGHUP")}});
+  logger.Reopen();
   server.Reload();
   if (!reread) return;
   const absl::StatusOr<ServerConfig> config = reread();
   if (!config.ok()) {
-    logger.Log(LogLevel::kError, "configuration refused, the last good one stays",
+    logger.Log(LogModule::kServer, LogLevel::kError,
+               "configuration refused, the last good one stays",
                {{"error", std::string(base::StdView(config.status().message()))}});
     return;
   }
-  logger.SetLevel(config->log_level);
+  logger.SetLevels(config->log_level);
 }
 
 }  // namespace
@@ -82,24 +106,35 @@ int RunServer(const ServerConfig& config,
 
   if (HasSecrets(config)) DenyCoreDumps();
 
-  const auto logger = Logger::ToStderr(config.log_level, config.log_format);
+  auto opened = Logger::Open(
+      {.levels = config.log_level, .format = config.log_format, .file = config.log_file});
+  if (!opened.ok()) {
+    Logger::ToDescriptor(STDERR_FILENO, {.format = config.log_format})
+        ->Log(LogModule::kServer, LogLevel::kError, "cannot start",
+              {{"code", absl::StatusCodeToString(opened.status().code())},
+               {"error", base::StrCat("--log-file: ", base::StdView(opened.status().message()))}});
+    return 1;
+  }
+  const std::unique_ptr<Logger> logger = *std::move(opened);
+  const FlushAtCheck flush(*logger);
   rpc::SetGrpcLogSink([logger = logger.get()](const std::string& message) {
-    logger->Log(LogLevel::kWarn, "grpc", {{"error", message}});
+    logger->Log(LogModule::kRpc, LogLevel::kWarn, "grpc", {{"error", message}});
   });
   const auto silence = absl::MakeCleanup([] { rpc::SetGrpcLogSink(nullptr); });
   auto server = Server::Start(config, *logger);
   if (!server.ok()) {
-    logger->Log(LogLevel::kError, "cannot start",
+    logger->Log(LogModule::kServer, LogLevel::kError, "cannot start",
                 {{"code", absl::StatusCodeToString(server.status().code())},
                  {"error", std::string(base::StdView(server.status().message()))}});
     return 1;
   }
+  logger->Flush();  // who hears of the address may look at the log
   if (ready) ready((*server)->address());
   int signal_number = 0;
   while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) {
     if (signal_number == SIGHUP) Reread(reread, **server, *logger);
   }
-  logger->Log(LogLevel::kInfo, "stopping",
+  logger->Log(LogModule::kServer, LogLevel::kInfo, "stopping",
               {{"signal", std::string(signal_number == SIGINT ? "SIGINT" : "SIGTERM")}});
   std::atomic<bool> stopped{false};
   const int64_t deadline_ms = kStopDeadlineMs + (config.leave_on_stop ? kLeaveMs : 0);

@@ -14,8 +14,8 @@ namespace cairn::server {
 // the process with 1 at once; what was acknowledged is on disk all the same. Call from the main
 // thread before any other thread exists: the signals must be blocked in every thread. `ready` hears
 // "host:port" once the server answers.
-// SIGHUP re-reads certificates and policy, and asks `reread` for the configuration, of which the
-// level of the log is taken over.
+// SIGHUP opens the log file again, re-reads certificates and policy, and asks `reread` for the
+// configuration, of which the levels of the log are taken over.
 int RunServer(const ServerConfig& config,
               const std::function<void(const std::string& address)>& ready = {},
               const std::function<absl::StatusOr<ServerConfig>()>& reread = {});

@@ -117,7 +117,7 @@ void SecurityFiles::TakeTls(const Texts& texts) {
   }
   tls_->Set(*std::move(identity));
   ++reloads_;
-  dependencies_.logger->Log(LogLevel::kInfo, "certificates reloaded");
+  dependencies_.logger->Log(LogModule::kSecurity, LogLevel::kInfo, "certificates reloaded");
   warned_ms_ = 0;
   WarnOfExpiry();
 }
@@ -140,7 +140,8 @@ void SecurityFiles::TakeClusterPolicy(const cluster::AccessPolicy& policy) {
       return self->Failed("the cluster's policy refused, the last good one stays", loaded);
     }
     ++self->reloads_;
-    self->dependencies_.logger->Log(LogLevel::kInfo, "policy of the cluster in use",
+    self->dependencies_.logger->Log(LogModule::kSecurity, LogLevel::kInfo,
+                                    "policy of the cluster in use",
                                     {{"version", static_cast<int64_t>(policy.version)}});
     const absl::Status kept =
         WritePolicyCopy(*self->dependencies_.fs, self->options_.cluster_policy_file, policy);
@@ -156,13 +157,13 @@ void SecurityFiles::TakePolicy(const Texts& texts) {
       access_.Load(texts.model, options_.model_file, texts.policy, options_.policy_file);
   if (!loaded.ok()) return Failed("policy refused, the last good one stays", loaded);
   ++reloads_;
-  dependencies_.logger->Log(LogLevel::kInfo, "policy reloaded",
+  dependencies_.logger->Log(LogModule::kSecurity, LogLevel::kInfo, "policy reloaded",
                             {{"version", static_cast<int64_t>(access_.version())}});
 }
 
 void SecurityFiles::Failed(std::string_view what, const absl::Status& why) {
   ++failures_;
-  dependencies_.logger->Log(LogLevel::kError, what,
+  dependencies_.logger->Log(LogModule::kSecurity, LogLevel::kError, what,
                             {{"error", std::string(base::StdView(why.message()))}});
 }
 
@@ -178,7 +179,7 @@ void SecurityFiles::WarnOfExpiry() {
     const int64_t days = (own.not_after_s * 1000 - now_ms) / kDayMs;
     if (days >= kExpiryWarningDays) return;
     const bool over = own.not_after_s * 1000 < now_ms;
-    dependencies_.logger->Log(over ? LogLevel::kError : LogLevel::kWarn,
+    dependencies_.logger->Log(LogModule::kSecurity, over ? LogLevel::kError : LogLevel::kWarn,
                               over ? "certificate has expired" : "certificate expires soon",
                               {{"file", file}, {"subject", own.common_name}, {"days", days}});
   };

@@ -66,13 +66,13 @@ int ConnectionDescriptors() {
 void LogRecovery(Logger& logger, const std::string& topic, PartitionId partition,
                  const log::RecoveryReport& report) {
   for (const log::Damage& damage : report.damages) {
-    logger.Log(LogLevel::kError, "damaged log",
+    logger.Log(LogModule::kLog, LogLevel::kError, "damaged log",
                {{"topic", topic},
                 {"partition", int64_t{partition.value()}},
                 {"damage", log::Describe(damage)}});
   }
   for (const std::string& note : report.notes) {
-    logger.Log(LogLevel::kWarn, "recovery",
+    logger.Log(LogModule::kLog, LogLevel::kWarn, "recovery",
                {{"topic", topic}, {"partition", int64_t{partition.value()}}, {"note", note}});
   }
 }
@@ -116,7 +116,7 @@ class Server::Impl {
     WaitWhenAlone();
     serving_ = true;
     StartHealth();
-    logger_.Log(LogLevel::kInfo, "serving",
+    logger_.Log(LogModule::kServer, LogLevel::kInfo, "serving",
                 {{"address", address_},
                  {"gossip_address", membership_->address()},
                  {"node", node_name_},
@@ -152,7 +152,8 @@ class Server::Impl {
       if (node_ != nullptr) node_->Stop();
       if (http_ != nullptr) http_->Stop();
       StopAndWait(audit_);
-      if (node_ != nullptr) logger_.Log(LogLevel::kInfo, "stopped", {{"node", node_name_}});
+      if (node_ != nullptr)
+        logger_.Log(LogModule::kServer, LogLevel::kInfo, "stopped", {{"node", node_name_}});
     });
   }
 
@@ -217,7 +218,7 @@ class Server::Impl {
   absl::Status OpenAudit(security::Access::Auditor& auditor) {
     CAIRN_ASSIGN_OR_RETURN(
         audit_, security::AuditLog::Open(*fs_, files_, config_.audit, [this](absl::Status why) {
-          logger_.Log(LogLevel::kError, "audit log cannot be written",
+          logger_.Log(LogModule::kSecurity, LogLevel::kError, "audit log cannot be written",
                       {{"error", std::string(base::StdView(why.message()))}});
         }));
     const bool all = config_.audit.which == security::AuditedDecisions::kAll;
@@ -271,7 +272,7 @@ class Server::Impl {
     dependencies.open_store = env::OpenLmdbStore;
     dependencies.events = [this](cluster::EventLevel level, const std::string& event,
                                  const cluster::EventFields& fields) {
-      LogEvent(level, event, fields);
+      LogEvent(LogModule::kCluster, level, event, fields);
     };
     dependencies.join_candidates = [membership = membership_] {
       return membership->JoinCandidates();
@@ -304,7 +305,7 @@ class Server::Impl {
     auto snapshot = cluster::ReadGossipSnapshot(*fs_, options.snapshot_file);
     if (!snapshot.ok()) {
       // It only saves asking others; they are asked.
-      logger_.Log(LogLevel::kWarn, "gossip snapshot ignored",
+      logger_.Log(LogModule::kGossip, LogLevel::kWarn, "gossip snapshot ignored",
                   {{"error", std::string(base::StdView(snapshot.status().message()))}});
     } else if (snapshot->has_value()) {
       options.restored = **std::move(snapshot);
@@ -319,7 +320,7 @@ class Server::Impl {
     dependencies.resolve = env::ResolveHost;
     dependencies.events = [this](cluster::EventLevel level, const std::string& event,
                                  const cluster::EventFields& fields) {
-      LogEvent(level, event, fields);
+      LogEvent(LogModule::kGossip, level, event, fields);
     };
     auto membership = cluster::Membership::Start(std::move(dependencies), std::move(options));
     if (absl::IsAlreadyExists(membership.status())) {
@@ -348,7 +349,8 @@ class Server::Impl {
       options.keys = *std::move(stored);
       options.keys_on_disk = true;
       if (!given.empty() && given != options.keys.front()) {
-        logger_.Log(LogLevel::kWarn, "--encrypt ignored: the keyring file has another primary key",
+        logger_.Log(LogModule::kGossip, LogLevel::kWarn,
+                    "--encrypt ignored: the keyring file has another primary key",
                     {{"keyring_file", options.keyring_file}});
       }
     } else if (!given.empty()) {
@@ -377,11 +379,12 @@ class Server::Impl {
     return found->front();
   }
 
-  void LogEvent(cluster::EventLevel level, const std::string& event,
+  void LogEvent(LogModule module, cluster::EventLevel level, const std::string& event,
                 const cluster::EventFields& fields) {
     std::vector<LogField> log_fields;
     for (const auto& [name, value] : fields) log_fields.push_back({name, value});
-    logger_.Log(level == cluster::EventLevel::kInfo   ? LogLevel::kInfo
+    logger_.Log(module,
+                level == cluster::EventLevel::kInfo   ? LogLevel::kInfo
                 : level == cluster::EventLevel::kWarn ? LogLevel::kWarn
                                                       : LogLevel::kError,
                 event, log_fields);
@@ -454,6 +457,7 @@ class Server::Impl {
     registry_.AddSource([start_ms = env::SystemClock().WallMs()](Samples& samples) {
       AddProcessMetrics(samples, start_ms);
     });
+    registry_.AddSource([this](Samples& samples) { AddLogMetrics(samples, logger_); });
     registry_.AddSource([this](Samples& samples) {
       samples.Add(telemetry::Metric::kRpcStreams, uint64_t{grpc_->open_streams()});
       samples.Add(telemetry::Metric::kReady,
@@ -500,7 +504,7 @@ class Server::Impl {
   void AcceptPeer(std::unique_ptr<security::TlsConnection> secured) {
     const absl::Status node = CheckNodeCertificate(*secured->peer(), {.names = config_.peer_names});
     if (!node.ok()) {
-      logger_.Log(LogLevel::kWarn, "a client tried to speak as a node",
+      logger_.Log(LogModule::kSecurity, LogLevel::kWarn, "a client tried to speak as a node",
                   {{"peer", secured->peer_address()},
                    {"error", std::string(base::StdView(node.message()))}});
       return;

@@ -57,8 +57,9 @@ struct ServerConfig {
 
   uint32_t metrics_max_partitions = 2000;  // that a scrape of /metrics shows; 0: none
 
-  LogLevel log_level = LogLevel::kInfo;
+  LogLevels log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;
+  std::string log_file;  // "": stderr
 
   uint32_t shards = 0;  // 0 means one per hardware thread
   uint64_t tail_cache_bytes = 64 << 20;

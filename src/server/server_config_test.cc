@@ -67,7 +67,7 @@ TEST(ServerConfigTest, ReadsListsNestedDefaultsAndSwitches) {
   EXPECT_THAT(config.start_join_addrs, testing::ElementsAre("a:1", "b:2"));
   EXPECT_TRUE(config.bootstrap);
   EXPECT_EQ(config.default_settings.retention_ms, 60000);
-  EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_EQ(config.log_level, LogLevels(LogLevel::kDebug));
 }
 
 TEST(ServerConfigTest, NamesLineAndNearestKeyOfAWrongKey) {
@@ -90,7 +90,7 @@ TEST(ServerConfigTest, NamesLineAndKeyOfAWrongValue) {
       {"rpc_port: 70000\n", "f:1: rpc_port: \"70000\" is not a whole number from 0 to 65535"},
       {"rpc_port: 1\nrpc-port: 2\n", "f:2: rpc_port is set twice"},
       {"insecure: maybe\n", "f:1: insecure: \"maybe\" is neither true nor false"},
-      {"log_level: loud\n", "f:1: log_level: \"loud\" is not one of debug, info, warn or error"},
+      {"log_level: loud\n", "f:1: log_level: \"loud\" is not a level: debug, info, warn or error"},
       {"data_dir: [unclosed\n", "f:"},
       {"data_dir: \"a\" b\n", "f:1"},
       {"shards: 0x10\n", "f:1: shards"},

@@ -3,8 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -16,29 +14,12 @@
 #include "env/raw_client.h"
 #include "process/numbered_records.h"
 #include "process/server_process.h"
+#include "process/small_disk.h"
 
 namespace cairn::testing {
 namespace {
 
 constexpr size_t kDiskBytes = 24 << 20;
-
-// A file system in memory of a fixed size.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
-    std::filesystem::create_directory(path_);
-    const std::string options = "size=" + std::to_string(kDiskBytes);
-    mounted_ = mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  const std::string path_;
-  bool mounted_ = false;
-};
 
 std::string Health(const ServerProcess& server) {
   env::RawClient client(server.address());
@@ -48,7 +29,7 @@ std::string Health(const ServerProcess& server) {
 
 TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
   const ScratchDir scratch;
-  const SmallDisk disk(scratch / "disk");
+  const SmallDisk disk(scratch / "disk", kDiskBytes);
   if (!disk.mounted()) GTEST_SKIP() << "mounting a tmpfs needs root";
   // What takes the space away, later.
   WriteWholeFile(scratch / "disk/ballast", std::string(8 << 20, 'x'));

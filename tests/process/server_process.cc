@@ -115,7 +115,10 @@ std::string ServerProcess::events() const {
   std::istringstream lines(log());
   std::string events;
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("\"msg\":\"rpc\"") == std::string::npos) events += line + "\n";
+    if (line.find("\"msg\":\"rpc\"") == std::string::npos &&
+        line.find("\"msg\":\"stream ") == std::string::npos) {
+      events += line + "\n";
+    }
   }
   return events;
 }
