@@ -25,6 +25,14 @@ std::unique_ptr<SerfCluster> Formed(size_t size, SerfCluster::Options options = 
     cluster->RunFor(100 * kNsPerMs);
   }
   cluster->RunFor(settle_ns);
+  // Whom the broadcasts have missed the next push/pull tells.
+  const auto complete = [&] {
+    for (size_t i = 0; i < size; ++i) {
+      if (cluster->Seeing(base::StrCat("n", i), MemberStatus::kAlive) != size) return false;
+    }
+    return true;
+  };
+  for (int i = 0; i < 60 && !complete(); ++i) cluster->RunFor(kNsPerSecond);
   for (size_t i = 0; i < size; ++i) {
     EXPECT_EQ(cluster->Seeing(base::StrCat("n", i), MemberStatus::kAlive), size) << i;
     cluster->told(i).clear();

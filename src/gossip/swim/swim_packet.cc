@@ -133,7 +133,8 @@ void Swim::GossipTick() {
     std::vector<std::string> messages;
     TakeBroadcasts(room_bytes() - kCompoundHeadBytes, messages);
     if (messages.empty()) return;
-    Send(target->address, target->name, std::move(messages));
+    // Not by Send, which would put what was just taken in once more.
+    SendPacketTo(target->address, target->name, JoinMessages(messages));
   }
 }
 
