@@ -60,6 +60,11 @@ class ConnectionCensus : public std::enable_shared_from_this<ConnectionCensus> {
   };
 
   static std::shared_ptr<ConnectionCensus> New(ConnectionLimits limits);
+  // From now on. Connections over a limit that is lower by now stay.
+  void SetLimits(ConnectionLimits limits) {
+    const base::MutexLock lock(mutex_);
+    limits_ = limits;
+  }
 
   // A connection from `peer_address` ("host:port") was accepted and has not shown what it is. It
   // counts in all; of its address, there may be as many such as there may be clients. `place` is
@@ -117,8 +122,8 @@ class ConnectionCensus : public std::enable_shared_from_this<ConnectionCensus> {
   bool DropOneOfAll() CAIRN_REQUIRES(mutex_);
   bool DropOneOf(Address& address) CAIRN_REQUIRES(mutex_);
 
-  const ConnectionLimits limits_;
   mutable base::Mutex mutex_;
+  ConnectionLimits limits_ CAIRN_GUARDED_BY(mutex_);
   size_t total_ CAIRN_GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::string, Address> addresses_ CAIRN_GUARDED_BY(mutex_);
   // By descriptor, so there are never more than descriptors: whoever has the number now, the one

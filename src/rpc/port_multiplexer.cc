@@ -36,8 +36,7 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
         handlers_(std::move(handlers)),
         observer_(observer),
         options_(options),
-        census_(ConnectionCensus::New({.total = options.max_connections,
-                                       .per_address = options.max_connections_per_address})) {}
+        census_(ConnectionCensus::New(options.limits)) {}
 
   void AcceptNext() {
     if (stopped_) return;
@@ -59,6 +58,7 @@ class PortMultiplexer::Impl : public std::enable_shared_from_this<Impl> {
     listener_.reset();
   }
 
+  void SetLimits(ConnectionLimits limits) { census_->SetLimits(limits); }
   MultiplexerCounters counters() const {
     return {.accepted = count_.accepted,
             .grpc = count_.grpc,
@@ -287,6 +287,7 @@ void PortMultiplexer::Stop() {
   stopped.get_future().wait();
 }
 
+void PortMultiplexer::SetLimits(ConnectionLimits limits) { impl_->SetLimits(limits); }
 MultiplexerCounters PortMultiplexer::counters() const { return impl_->counters(); }
 
 }  // namespace cairn::rpc

@@ -23,6 +23,7 @@
 #include "absl/functional/any_invocable.h"
 #include "env/executor.h"
 #include "env/network.h"
+#include "rpc/connection_census.h"
 #include "rpc/limits.h"
 #include "rpc/rpc_observer.h"
 
@@ -34,12 +35,10 @@ struct MultiplexerOptions {
   int64_t accept_backoff_ns = kAcceptBackoffNs;
   // Clients speak TLS and nothing else. Without it, TLS is a protocol nobody knows.
   bool tls = false;
-  // Undecided ones, and those handed over until they are closed; 0: unbounded. One that comes when
-  // they are all taken is closed at once.
-  size_t max_connections = 0;
-  // Of clients of one IP address, handed over, and as many undecided ones; 0: unbounded. Peers do
-  // not count. One more is closed as soon as it shows that it is a client.
-  size_t max_connections_per_address = 0;
+  // Of undecided ones, and those handed over until they are closed: one that comes when they are
+  // all taken is closed at once. And of clients of one IP address, handed over, and as many
+  // undecided ones: one more is closed as soon as it shows that it is a client. Peers do not count.
+  ConnectionLimits limits = {};
 };
 
 // Since the start, but for pending.
@@ -85,6 +84,9 @@ class PortMultiplexer {
   // Closes the listener and every undecided connection; afterwards no handler is called any more.
   // Blocking; not from the executor's thread. Idempotent.
   void Stop();
+
+  // Instead of those in the options, from now on; who is connected stays. Thread-safe.
+  void SetLimits(ConnectionLimits limits);
 
   MultiplexerCounters counters() const;
 

@@ -51,7 +51,7 @@ class PortMultiplexerLimitsTest : public PortMultiplexerTest {
 };
 
 TEST_F(PortMultiplexerLimitsTest, ClosesAConnectionBeyondAllAtOnceUntilOneEnds) {
-  StartLimited({.max_connections = 3});
+  StartLimited({.limits = {.total = 3}});
   EXPECT_EQ(Open("GET "), "http");
   EXPECT_EQ(Open("PRI "), "grpc");
   EXPECT_EQ(Open("\x01"), "peer");
@@ -71,8 +71,19 @@ TEST_F(PortMultiplexerLimitsTest, ClosesAConnectionBeyondAllAtOnceUntilOneEnds) 
   EXPECT_EQ(multiplexer_->counters().connections, 3u);
 }
 
+TEST_F(PortMultiplexerLimitsTest, LimitsChangeForWhoComesLater) {
+  StartLimited({.limits = {.total = 2}});
+  EXPECT_EQ(Open("GET "), "http");
+  EXPECT_EQ(Open("GET "), "http");
+  multiplexer_->SetLimits({.total = 3});
+  EXPECT_EQ(Open("GET "), "http");
+  multiplexer_->SetLimits({.total = 1});
+  EXPECT_EQ(Open("GET "), "");
+  EXPECT_EQ(multiplexer_->counters().connections, 3u);
+}
+
 TEST_F(PortMultiplexerLimitsTest, ASilentConnectionCountsInAllAndNoLongerThanItLasts) {
-  StartLimited({.max_connections = 1});
+  StartLimited({.limits = {.total = 1}});
   {
     RawClient silent(address_);
     Await([&] { return multiplexer_->counters().pending == 1; });
@@ -83,7 +94,7 @@ TEST_F(PortMultiplexerLimitsTest, ASilentConnectionCountsInAllAndNoLongerThanItL
 }
 
 TEST_F(PortMultiplexerLimitsTest, ClosesAClientBeyondThoseOfItsAddressUntilOneEnds) {
-  StartLimited({.max_connections_per_address = 2});
+  StartLimited({.limits = {.per_address = 2}});
   EXPECT_EQ(Open("GET "), "http");
   EXPECT_EQ(Open("PRI "), "grpc");
   EXPECT_EQ(Open("PRI "), "");
@@ -100,14 +111,14 @@ TEST_F(PortMultiplexerLimitsTest, ClosesAClientBeyondThoseOfItsAddressUntilOneEn
 }
 
 TEST_F(PortMultiplexerLimitsTest, ClientsOfAnAddressDoNotKeepPeersOut) {
-  StartLimited({.max_connections_per_address = 1});
+  StartLimited({.limits = {.per_address = 1}});
   EXPECT_EQ(Open("GET "), "http");
   for (int i = 0; i < 3; ++i) EXPECT_EQ(Open("\x01"), "peer");
   EXPECT_EQ(Open("GET "), "");
 }
 
 TEST_F(PortMultiplexerLimitsTest, AnAddressMayHaveSoManySilentConnections) {
-  StartLimited({.max_connections_per_address = 2});
+  StartLimited({.limits = {.per_address = 2}});
   auto first = std::make_unique<RawClient>(address_);
   RawClient second(address_);
   Await([&] { return multiplexer_->counters().pending == 2; });
@@ -120,7 +131,7 @@ TEST_F(PortMultiplexerLimitsTest, AnAddressMayHaveSoManySilentConnections) {
 }
 
 TEST_F(PortMultiplexerLimitsTest, ManyConnectionsOneAfterTheOtherStayBelowTheLimit) {
-  Start({.max_connections = 1, .max_connections_per_address = 1});
+  Start({.limits = {.total = 1, .per_address = 1}});
   for (int i = 0; i < 100; ++i) {
     RawClient client(address_);
     client.Send("GET ");

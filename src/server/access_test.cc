@@ -148,7 +148,7 @@ class AccessTest : public SecureFixture {
   void ReloadPolicy(const std::string& rules) {
     const std::string before = Logged();
     WritePolicy(rules);
-    server_->Reload();
+    server_->Reload(Config());
     ASSERT_TRUE(Await([&] { return Logged().size() > before.size(); }));
   }
 };

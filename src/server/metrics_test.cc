@@ -157,11 +157,11 @@ TEST_F(MetricsTest, FollowsPolicyAndCertificates) {
   const Scrape before = Now();
   EXPECT_EQ(before["cairn_policy_version"], 1);
   SetPolicy("p, alice, *, consume, allow\n");
-  server_->Reload();
+  server_->Reload(Config());
   ExpectGrown(before, "cairn_policy_version", 1);
   ExpectGrown(before, "cairn_security_reloads_total", 1);
   Replace("policy.csv", "p, \"broken\n");
-  server_->Reload();
+  server_->Reload(Config());
   EXPECT_TRUE(Await([&] { return Now()["cairn_security_reload_failures_total"] >= 1; }));
   EXPECT_EQ(Now()["cairn_policy_version"], 2);
   for (const char* name : {"server", "peer"}) {
@@ -186,7 +186,7 @@ TEST_F(MetricsTest, KnowsTheProcess) {
 TEST_F(MetricsTest, AreForWhoMayDescribeTheCluster) {
   EXPECT_THAT(GetOver(scraper_, "/metrics"), StartsWith("HTTP/1.1 200 "));
   SetPolicy("p, alice, orders, produce, allow\np, bob, *, consume, allow\n");
-  server_->Reload();
+  server_->Reload(Config());
   const auto answers = [&](const std::string& who, const std::string& status) {
     const security::TlsFiles files = Issue(ClientRequest(who));
     return Await([&] { return GetOver(files, "/metrics").starts_with("HTTP/1.1 " + status); });

@@ -78,20 +78,15 @@ class FlushAtCheck {
   static inline std::atomic<Logger*> logger_{nullptr};  // the hook has no argument
 };
 
-void Reread(const std::function<absl::StatusOr<ServerConfig>()>& reread, Server& server,
-            Logger& logger) {
-  logger.Log(LogModule::kServer, LogLevel::kInfo, "reloading", {{"signal", std::string("SIGHUP")}});
-  logger.Reopen();
-  server.Reload();
-  if (!reread) return;
-  const absl::StatusOr<ServerConfig> config = reread();
-  if (!config.ok()) {
-    logger.Log(LogModule::kServer, LogLevel::kError,
-               "configuration refused, the last good one stays",
-               {{"error", std::string(base::StdView(config.status().message()))}});
-    return;
-  }
-  logger.SetLevels(config->log_level);
+// What holds from now on: the configuration as it is now or, when that is broken, as it was.
+ServerConfig Reread(const std::function<absl::StatusOr<ServerConfig>()>& reread,
+                    ServerConfig before, Logger& logger) {
+  if (!reread) return before;
+  absl::StatusOr<ServerConfig> config = reread();
+  if (config.ok()) return *std::move(config);
+  logger.Log(LogModule::kServer, LogLevel::kError, "configuration refused, the last good one stays",
+             {{"error", std::string(base::StdView(config.status().message()))}});
+  return before;
 }
 
 }  // namespace
@@ -131,8 +126,14 @@ int RunServer(const ServerConfig& config,
   logger->Flush();  // who hears of the address may look at the log
   if (ready) ready((*server)->address());
   int signal_number = 0;
+  ServerConfig current = config;
   while (sigwait(&signals, &signal_number) != 0 || signal_number == SIGHUP) {
-    if (signal_number == SIGHUP) Reread(reread, **server, *logger);
+    if (signal_number != SIGHUP) continue;
+    logger->Log(LogModule::kServer, LogLevel::kInfo, "reloading",
+                {{"signal", std::string("SIGHUP")}});
+    logger->Reopen();
+    current = Reread(reread, std::move(current), *logger);
+    (*server)->Reload(current);
   }
   logger->Log(LogModule::kServer, LogLevel::kInfo, "stopping",
               {{"signal", std::string(signal_number == SIGINT ? "SIGINT" : "SIGTERM")}});

@@ -63,6 +63,12 @@ int ConnectionDescriptors() {
   return limit - limit / 4;
 }
 
+rpc::ConnectionLimits LimitsOf(const ServerConfig& config) {
+  return {.total = config.max_connections != 0 ? config.max_connections
+                                               : static_cast<size_t>(ConnectionDescriptors()),
+          .per_address = config.max_connections_per_address};
+}
+
 void LogRecovery(Logger& logger, const std::string& topic, PartitionId partition,
                  const log::RecoveryReport& report) {
   for (const log::Damage& damage : report.damages) {
@@ -157,9 +163,11 @@ class Server::Impl {
     });
   }
 
-  void Reload() {
+  void Reload(const ServerConfig& config) {
     security_->Reload();
     if (audit_ != nullptr) audit_->Reopen();
+    logger_.SetLevels(config.log_level);
+    multiplexer_->SetLimits(LimitsOf(config));
   }
 
   const std::string& address() const { return address_; }
@@ -490,10 +498,7 @@ class Server::Impl {
     };
     rpc::MultiplexerOptions options;
     options.tls = IsTls();
-    options.max_connections = config_.max_connections != 0
-                                  ? config_.max_connections
-                                  : static_cast<size_t>(ConnectionDescriptors());
-    options.max_connections_per_address = config_.max_connections_per_address;
+    options.limits = LimitsOf(config_);
     multiplexer_ = std::make_unique<rpc::PortMultiplexer>(
         network_, std::move(listener), std::move(handlers), rpc_metrics_, options);
     multiplexer_->Start();
@@ -558,7 +563,7 @@ Server::~Server() = default;
 const std::string& Server::address() const { return impl_->address(); }
 cluster::Node& Server::node() { return impl_->node(); }
 size_t Server::open_streams() const { return impl_->open_streams(); }
-void Server::Reload() { impl_->Reload(); }
+void Server::Reload(const ServerConfig& config) { impl_->Reload(config); }
 void Server::Stop() { impl_->Stop(); }
 
 }  // namespace cairn::server

@@ -41,8 +41,9 @@ class Server {
   // Streams that are open now.
   size_t open_streams() const;
 
-  // Re-reads certificates and policy now. What is broken is logged and changes nothing.
-  void Reload();
+  // Re-reads certificates and policy now; what is broken is logged and changes nothing. Of `config`
+  // it takes the log levels and the limits of connections; the rest holds until the next start.
+  void Reload(const ServerConfig& config);
 
   // Blocking, about kDrainMs at most when clients do not read, and kLeaveMs with leave_on_stop.
   // Idempotent.

@@ -181,7 +181,7 @@ TEST_F(RevocationTest, WhoIsRevokedIsLetInNoMoreAndItsOpenConnectionIsNotBelieve
   ASSERT_TRUE(PeersLetIn(node));
 
   Revoke({SerialOf(alice), SerialOf(node)});
-  server_->Reload();
+  server_->Reload(Config());
   ASSERT_TRUE(Await([&] { return Logged().find("certificates reloaded") != std::string::npos; }));
   EXPECT_EQ(ProduceOver(open).code(), absl::StatusCode::kUnauthenticated);
   EXPECT_FALSE(GrpcLetsIn(alice));
@@ -226,7 +226,7 @@ class ReloadTest : public TlsTest {
 TEST_F(ReloadTest, AMismatchedPairChangesNothingAndIsSaid) {
   const security::PemPair next = security::IssueCertificate(authority_, NodeRequest("new")).value();
   Replace("cert-1.pem", next.certificate);  // the key comes later
-  server_->Reload();
+  server_->Reload(Config());
   ASSERT_TRUE(Await([&] { return Count("certificates refused, the last good one") == 1; }));
   EXPECT_THAT(Logged(), HasSubstr("is not the key of the certificate in"));
   EXPECT_TRUE(GrpcLetsIn(Issue(ClientRequest("alice"))));
@@ -242,7 +242,7 @@ TEST_F(ReloadTest, ANewAuthorityEndsTheOldOnesCertificates) {
   const auto open = ChannelOf(old);
   ASSERT_TRUE(ProduceOver(open).ok());
   UseAuthority(other_authority_);
-  server_->Reload();
+  server_->Reload(Config());
   ASSERT_TRUE(Await([&] { return Count("certificates reloaded") == 1; }));
   EXPECT_FALSE(GrpcLetsIn(old));
   EXPECT_EQ(ProduceOver(open).code(), absl::StatusCode::kUnauthenticated);
@@ -279,7 +279,7 @@ TEST_F(ReloadTest, ChangesUnderLoadFailNoCallThatShouldPassAndPassNoneThatShould
     } else {
       UseAuthority(authority_);
     }
-    server_->Reload();
+    server_->Reload(Config());
     ASSERT_TRUE(Await([&] { return Count("reloaded") > before; }));
   }
   over = true;
@@ -294,7 +294,7 @@ TEST_F(ReloadTest, ABrokenPolicyChangesNothingForAnybody) {
   for (const std::string broken : {"p", "p, alice", "x, alice, *, produce, allow", "p, \"alice"}) {
     const size_t before = Count("policy refused");
     Replace("policy.csv", broken);
-    server_->Reload();
+    server_->Reload(Config());
     ASSERT_TRUE(Await([&] { return Count("policy refused") > before; })) << broken;
     EXPECT_TRUE(ProduceOver(alice).ok()) << broken;
     EXPECT_EQ(ProduceOver(mallory).code(), absl::StatusCode::kPermissionDenied) << broken;
