@@ -3,13 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "process/await.h"
 #include "process/cluster_load.h"
 #include "process/cluster_process.h"
 #include "process/network_lab.h"
 #include "process/node_client.h"
+#include "security/tls/certificate_authority.h"
 
 namespace cairn::testing {
 namespace {
@@ -26,10 +31,14 @@ class ClusterNetworkTest : public ::testing::Test {
     for (size_t node = 0; node < kNodes; ++node) {
       options.prefixes.push_back(lab_->PrefixOf(node));
       options.flags.push_back({"--bind-addr", lab_->AddressOf(node) + ":8401", "--insecure"});
+      const std::vector<std::string> more = MoreFlags(node);
+      options.flags.back().insert(options.flags.back().end(), more.begin(), more.end());
     }
     cluster_ = std::make_unique<ClusterProcess>(options);
     ASSERT_NO_FATAL_FAILURE(cluster_->Start());
   }
+
+  virtual std::vector<std::string> MoreFlags(size_t /*node*/) { return {}; }
 
   std::unique_ptr<NetworkLab> lab_;  // outlives the processes in it
   std::unique_ptr<ClusterProcess> cluster_;
@@ -115,6 +124,70 @@ TEST_F(ClusterNetworkTest, ACutBetweenTwoNodesStopsNobodyForLong) {
     lab_->Heal();
   }
   load.AwaitAcknowledged(kSome);
+  load.Finish();
+  cluster_->ExpectConsistent(history_);
+}
+
+// The nodes show each other certificates.
+class SecureClusterNetworkTest : public ClusterNetworkTest {
+ protected:
+  SecureClusterNetworkTest() { Write("ca.pem", authority_.certificate); }
+
+  std::vector<std::string> MoreFlags(size_t node) override {
+    Issue(node);
+    return {"--peer-tls-cert-file", File(node, ".pem"),   "--peer-tls-key-file",
+            File(node, "-key.pem"), "--peer-tls-ca-file", scratch_ / "ca.pem"};
+  }
+  void Issue(size_t node) {
+    const security::PemPair pair =
+        security::IssueCertificate(authority_, {.common_name = ClusterProcess::NameOf(node),
+                                                .hosts = {lab_->AddressOf(node)},
+                                                .server = true,
+                                                .not_before_s = now_s_ - 3600,
+                                                .not_after_s = now_s_ + 3600})
+            .value();
+    Write(ClusterProcess::NameOf(node) + ".pem", pair.certificate);
+    Write(ClusterProcess::NameOf(node) + "-key.pem", pair.key);
+  }
+
+ private:
+  std::string File(size_t node, const std::string& suffix) const {
+    return scratch_ / (ClusterProcess::NameOf(node) + suffix);
+  }
+  void Write(const std::string& name, const std::string& content) const {
+    std::ofstream(scratch_ / name) << content;
+  }
+
+  const int64_t now_s_ = std::time(nullptr);
+  const security::PemPair authority_ =
+      security::MakeAuthority("lab", now_s_ - 3600, now_s_ + 3600).value();
+  const ScratchDir scratch_;
+};
+
+TEST_F(SecureClusterNetworkTest, GoesOnThroughCutsWhileCertificatesAreReplaced) {
+  ClusterLoad load({.addresses = cluster_->addresses()}, history_);
+  for (size_t round = 1; round <= 2 && !HasFailure(); ++round) {
+    load.AwaitAcknowledged(kSome);
+    const size_t leader = cluster_->AwaitLeader();
+    lab_->Isolate(leader);
+    cluster_->AwaitLeader({leader});
+    load.AwaitAcknowledged(kSome);
+    // The connections that are made when it is back show the new ones.
+    for (size_t node = 0; node < kNodes; ++node) {
+      Issue(node);
+      EXPECT_TRUE(Await([&] {
+        const std::string log = cluster_->node(node).log();
+        size_t reloads = 0;
+        for (size_t at = 0; (at = log.find("certificates reloaded", at)) != std::string::npos;
+             ++at) {
+          ++reloads;
+        }
+        return reloads >= round;
+      })) << cluster_->node(node).events();
+    }
+    lab_->Heal();
+    load.AwaitAcknowledged(kSome);
+  }
   load.Finish();
   cluster_->ExpectConsistent(history_);
 }
