@@ -17,6 +17,9 @@ namespace cairn::client {
 namespace {
 
 constexpr int kMinReconnectMs = 50;  // a broker that restarts is away for about this long
+// Of TCP, TLS and the first frames: a few round trips over a long way, or to a busy broker. A
+// machine that is gone costs this long, too.
+constexpr int kConnectTimeoutMs = 1'000;
 constexpr int kMaxReconnectMs = 2'000;
 // A broker whose machine is gone, or whose process is stopped, is left after this long: it closes
 // no connection. Not more often than the broker's limit (rpc/limits.h).
@@ -85,7 +88,9 @@ absl::StatusOr<ChannelFactory> MakeChannelFactory(const TlsFiles& tls) {
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMs);
+  // In spite of its name: how long an attempt may take, at least. After one that was refused it is
+  // the initial back-off that counts.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
