@@ -110,6 +110,11 @@ absl::StatusOr<ReplicaStore::Opened> ReplicaStore::Open(const ReplicaSpec& spec,
     CAIRN_RETURN_IF_ERROR(Create(spec));
   } else if (!found.ok()) {
     return found.status();
+  } else {
+    // It is here, but the process that made it may have ended before it was synced: a power cut
+    // would take it away, with what is promised and acknowledged from now on.
+    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(directory_));
+    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(std::string(env::DirName(path))));
   }
   Opened opened;
   CAIRN_ASSIGN_OR_RETURN(
@@ -142,11 +147,14 @@ absl::Status ReplicaStore::Create(const ReplicaSpec& spec) {
   CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, staging));
   absl::Status status = CreateIn(spec, staging);
   if (status.ok()) status = fs_.Rename(staging, PathOf(spec));
-  if (!status.ok()) {
-    env::RemoveTree(fs_, staging).IgnoreError();  // or by the next Load
-    return status;
+  if (status.ok()) {
+    status = fs_.SyncDir(topic);
+    if (status.ok()) return status;
+    // No later sync makes durable what a failed one has dropped: the next attempt begins anew.
+    fs_.Rename(PathOf(spec), staging).IgnoreError();
   }
-  return fs_.SyncDir(topic);
+  env::RemoveTree(fs_, staging).IgnoreError();  // or by the next Load
+  return status;
 }
 
 absl::Status ReplicaStore::CreateIn(const ReplicaSpec& spec, const std::string& path) {

@@ -137,7 +137,10 @@ absl::Status CreateDirs(FileSystem& fs, const std::string& path) {
   absl::Status created = fs.CreateDir(path);
   // Somebody else was quicker; the entry is synced all the same.
   if (!created.ok() && !absl::IsAlreadyExists(created)) return created;
-  return fs.SyncDir(parent);
+  absl::Status synced = fs.SyncDir(parent);
+  // No later sync makes durable what a failed one has dropped: who tries again makes it anew.
+  if (!synced.ok() && created.ok()) fs.RemoveDir(path).IgnoreError();
+  return synced;
 }
 
 absl::Status RemoveTree(FileSystem& fs, const std::string& path) {

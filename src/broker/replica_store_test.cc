@@ -1,0 +1,83 @@
+// A replica that is made while the disk fails: what is used afterwards survives a power cut.
+#include "broker/replica_store.h"
+
+#include <gtest/gtest.h>
+
+#include "env/sim_clock.h"
+#include "env/sim_executor.h"
+#include "env/sim_file_system.h"
+#include "env/sim_key_value_store.h"
+
+namespace cairn::broker {
+namespace {
+
+constexpr char kDirectory[] = "/data/topics";
+
+ReplicaSpec TestSpec() {
+  ReplicaSpec spec;
+  spec.topic.name = "orders";
+  spec.partition = PartitionId(0);
+  spec.group = GroupId(uint64_t{7} << 16);
+  spec.founders = consensus::Configuration::OfVoters({NodeId(1)});
+  return spec;
+}
+
+class ReplicaStoreTest : public ::testing::Test {
+ protected:
+  ReplicaStoreTest() {
+    EXPECT_TRUE(fs_.CreateDir("/data").ok());
+    EXPECT_TRUE(fs_.SyncDir("/").ok());
+    EXPECT_TRUE(fs_.CreateDir(kDirectory).ok());
+    EXPECT_TRUE(fs_.SyncDir("/data").ok());
+  }
+
+  absl::Status Open() {
+    log::RecoveryReport report;
+    return store_.Open(TestSpec(), nullptr, report).status();
+  }
+
+  env::SimFileSystem fs_{1};
+  env::SimClock clock_;
+  env::SimKeyValueStore pairs_;
+  env::SimExecutor disk_{clock_};
+  consensus::StableStore stable_{pairs_, disk_};
+  ReplicaStore store_{fs_, clock_, stable_, kDirectory};
+};
+
+// Each directory sync of a creation fails in turn; the second attempt makes what the first dropped.
+TEST_F(ReplicaStoreTest, WhatASecondAttemptMadeSurvivesAPowerCut) {
+  bool failed = true;
+  for (int skipped = 0; failed; ++skipped) {
+    int syncs = 0;
+    failed = false;
+    fs_.SetFaultInjector([&](const env::SimCall& call) {
+      if (call.op != env::SimOp::kSyncDir || syncs++ != skipped) return env::SimFault::kNone;
+      failed = true;
+      return env::SimFault::kIoError;
+    });
+    const absl::Status first = Open();
+    EXPECT_EQ(first.ok(), !failed) << first;
+    fs_.ClearFaults();
+    ASSERT_TRUE(Open().ok()) << "sync " << skipped;
+    fs_.Crash(env::CrashChoice::DropAll());
+    EXPECT_TRUE(store_.Holds(TestSpec().group)) << "sync " << skipped;
+    ASSERT_TRUE(store_.Remove(TestSpec().group).ok());
+  }
+}
+
+// The process ended between making a replica and syncing it; the next one uses it.
+TEST_F(ReplicaStoreTest, WhatIsOpenedSurvivesAPowerCutThoughItsMakerDidNotLive) {
+  bool renamed = false;
+  fs_.SetMutationHook([&](const env::SimCall& call) {
+    if (renamed && call.op == env::SimOp::kSyncDir) fs_.Kill();
+    renamed = renamed || call.op == env::SimOp::kRename;
+  });
+  EXPECT_FALSE(Open().ok());
+  fs_.SetMutationHook(nullptr);
+  ASSERT_TRUE(Open().ok());
+  fs_.Crash(env::CrashChoice::DropAll());
+  EXPECT_TRUE(store_.Holds(TestSpec().group));
+}
+
+}  // namespace
+}  // namespace cairn::broker
