@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/trace_context.h"
+
 namespace cairn::log {
 
 // How a batch's records section is compressed. The numbers are Kafka's; gzip (1) and snappy (2) are
@@ -28,6 +30,8 @@ struct Batch {
   int64_t producer_id = kNoProducerId;
   int16_t producer_epoch = kNoProducerEpoch;
   int32_t base_sequence = kNoSequence;
+  // Whose work it is, when that is traced: sampled, or nothing. Never stored.
+  base::TraceContext trace = {};
 };
 
 }  // namespace cairn::log

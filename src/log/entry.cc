@@ -135,6 +135,7 @@ Entry MakeBatchEntry(Batch batch, Index index, Term term, Offset base_offset) {
   header.producer_id = batch.producer_id;
   header.producer_epoch = batch.producer_epoch;
   header.base_sequence = batch.base_sequence;
+  entry.trace = batch.trace;
   entry.buffer = std::make_shared<const std::string>(std::move(batch.records));
   return entry;
 }

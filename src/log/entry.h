@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/trace_context.h"
 #include "base/types.h"
 #include "log/batch.h"
 
@@ -66,8 +67,9 @@ absl::StatusOr<EntryHeader> DecodeEntryHeader(std::string_view bytes, HeaderSeed
 struct Entry {
   EntryHeader header;
   std::shared_ptr<const std::string>
-      buffer;                // shared because readers outlive the cache that held it
-  size_t body_position = 0;  // within *buffer
+      buffer;                     // shared because readers outlive the cache that held it
+  size_t body_position = 0;       // within *buffer
+  base::TraceContext trace = {};  // of the batch; of a leader's message, on a follower
 
   std::string_view body() const {
     return std::string_view(*buffer).substr(body_position, header.body_bytes);
