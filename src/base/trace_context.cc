@@ -74,7 +74,7 @@ std::optional<TraceContext> DecodeTraceContext(std::string_view bytes) {
   std::memcpy(context.trace_id.data(), bytes.data(), 16);
   std::memcpy(context.span_id.data(), bytes.data() + 16, 8);
   context.sampled = (bytes[24] & kSampledFlag) != 0;
-  if (!context.valid()) return std::nullopt;
+  if (!context.valid() || static_cast<uint8_t>(bytes[24]) > kSampledFlag) return std::nullopt;
   return context;
 }
 

@@ -36,7 +36,7 @@ std::optional<TraceContext> ParseTraceparent(std::string_view text);
 // As bytes: trace id, span id, flags (1: sampled).
 inline constexpr size_t kTraceContextBytes = 25;
 void EncodeTraceContext(const TraceContext& context, char* to);  // room for kTraceContextBytes
-// `bytes` is kTraceContextBytes long. Empty when an id is missing.
+// `bytes` is kTraceContextBytes long. Empty for what Encode would not have written of a valid one.
 std::optional<TraceContext> DecodeTraceContext(std::string_view bytes);
 
 }  // namespace cairn::base

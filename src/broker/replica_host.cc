@@ -88,6 +88,7 @@ std::shared_ptr<HostedReplica> ReplicaHost::OpenNow(const ReplicaSpec& spec, Nod
   partition.loop = shard.executors.loop;
   partition.counters = &counters_;
   partition.max_inflight_bytes = options_.max_inflight_bytes;
+  partition.tracer = dependencies_.tracer;
   partition.on_leader = [on_leader = dependencies_.on_leader, group = spec.group](NodeId leader) {
     if (on_leader) on_leader(group, leader);
   };
@@ -103,7 +104,8 @@ std::shared_ptr<HostedReplica> ReplicaHost::OpenNow(const ReplicaSpec& spec, Nod
       .stable = dependencies_.stable,
       .peers = dependencies_.peers,
       .counters = &counters_.raft,
-      .on_closed = dependencies_.on_closed};
+      .on_closed = dependencies_.on_closed,
+      .tracer = dependencies_.tracer};
   hosted->replica = std::make_shared<consensus::RaftReplica>(
       replica,
       consensus::RaftReplica::Options{.group = spec.group,

@@ -73,6 +73,7 @@ class ReplicaHost {
     std::function<void(GroupId group, NodeId leader)> on_leader;
     // Told on a shard's loop that a replica closed after a fault, and why.
     std::function<void(GroupId group, const absl::Status& why)> on_closed;
+    telemetry::Tracer* tracer = nullptr;  // null: nothing is traced
   };
 
   ReplicaHost(Dependencies dependencies, const BrokerOptions& options, RaftTimeouts timeouts);

@@ -201,11 +201,22 @@ absl::StatusOr<Offset> ShardPartition::Place(Request& request) {
                            {{"actual_offset", base::StrCat(next.value())},
                             {"expected_offset", base::StrCat(expected_offset->value())}});
   }
+  if (batch.trace.sampled) TraceWait(batch.trace, waiter.start_ns);
   CAIRN_ASSIGN_OR_RETURN(const log::EntryHeader header, replica_->Propose(std::move(batch)));
   states_.Note(header);
   uncommitted_.push_back(header);
   waiter.result->base_offset = header.base_offset;
   return header.end_offset();
+}
+
+// From the call until the batch has its place: behind others that wait, in the shard's queue.
+void ShardPartition::TraceWait(const base::TraceContext& trace, int64_t start_ns) const {
+  if (dependencies_.tracer == nullptr) return;
+  dependencies_.tracer->End({.name = "batch wait",
+                             .context = dependencies_.tracer->ChildOf(trace),
+                             .parent = trace.span_id,
+                             .start_ns = start_ns,
+                             .end_ns = dependencies_.clock->MonotonicNs()});
 }
 
 // Answers from the front: in the order of the calls, each when its turn and its commit have come.

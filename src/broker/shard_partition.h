@@ -28,6 +28,7 @@
 #include "env/clock.h"
 #include "env/executor.h"
 #include "env/file_system.h"
+#include "telemetry/tracer.h"
 
 namespace cairn::broker {
 
@@ -43,6 +44,7 @@ class ShardPartition final : public Partition,
     uint64_t max_inflight_bytes;
     // Told who leads, on the loop; 0 for nobody. May be empty.
     std::function<void(NodeId leader)> on_leader = {};
+    telemetry::Tracer* tracer = nullptr;  // null: nothing is traced
   };
 
   // `producers` are those of the replica's log, of which nothing is committed that the replica does
@@ -115,6 +117,7 @@ class ShardPartition final : public Partition,
   void PlaceSoon();
   void Settle(Request& request);
   absl::StatusOr<Offset> Place(Request& request);
+  void TraceWait(const base::TraceContext& trace, int64_t start_ns) const;
   void Fail(Offset from, const absl::Status& error);
   void Answer();
   void Count(const Waiter& waiter, int64_t now_ns);

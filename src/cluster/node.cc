@@ -118,7 +118,8 @@ absl::Status Node::Start() {
           .peers = this,
           .on_leader = [this](GroupId group, NodeId leader) { OnGroupLeader(group, leader); },
           .on_closed = [this](GroupId group,
-                              const absl::Status& why) { OnGroupClosed(group, why); }},
+                              const absl::Status& why) { OnGroupClosed(group, why); },
+          .tracer = dependencies_.tracer},
       options_.broker, options_.timeouts);
   CAIRN_RETURN_IF_ERROR(host_->Load().status());
   controller_ = std::make_shared<Controller>(

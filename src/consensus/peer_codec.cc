@@ -16,6 +16,7 @@
 #include "base/error_info.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/trace_context.h"
 
 namespace cairn::consensus {
 namespace {
@@ -225,6 +226,31 @@ static_assert(std::is_same_v<std::variant_alternative_t<2, Message>, AppendEntri
                   std::variant_size_v<Message> == 8,
               "frame types follow the order of the variant");
 
+// Which entries are traced, behind all headers: nothing when none is.
+void PutTraces(const std::vector<log::Entry>& entries, Writer& writer) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (!entries[i].trace.sampled) continue;
+    writer.Put(static_cast<uint16_t>(i));
+    base::EncodeTraceContext(entries[i].trace, writer.Extend(base::kTraceContextBytes));
+  }
+}
+
+absl::Status TakeTraces(Reader& reader, std::vector<log::Entry>& entries) {
+  size_t next = 0;
+  while (reader.left() > 0) {
+    uint16_t position = 0;
+    const std::string_view bytes = reader.Take(position).TakeBytes(base::kTraceContextBytes);
+    if (reader.failed() || position < next || position >= entries.size()) {
+      return Malformed("traces of entries");
+    }
+    const auto context = base::DecodeTraceContext(bytes);
+    if (!context || !context->sampled) return Malformed("a trace's context");
+    entries[position].trace = *context;
+    next = size_t{position} + 1;
+  }
+  return absl::OkStatus();
+}
+
 template <typename M>
 absl::Status Encode(GroupId group, FrameType type, const M& message, env::SliceBuffer& to) {
   Writer writer;
@@ -253,6 +279,7 @@ absl::Status Encode(GroupId group, FrameType type, const AppendEntries& message,
     header.durable_bytes = 0;  // speaks of a file of ours
     log::EncodeEntryHeader(header, kWireSeed, writer.Extend(log::kEntryHeaderBytes));
   }
+  PutTraces(message.entries, writer);
   AppendFrame(type, group, writer.bytes(), body_bytes, 0, to);
   for (const log::Entry& entry : message.entries) {
     if (entry.header.body_bytes == 0) continue;
@@ -289,7 +316,7 @@ absl::StatusOr<Message> DecodeAppendEntries(Frame& frame) {
       .Take(message.commit)
       .Take(message.count);
   if (reader.failed() || message.count > kMaxEntriesPerMessage ||
-      reader.left() != message.count * log::kEntryHeaderBytes || frame.body_crc != 0) {
+      reader.left() < message.count * log::kEntryHeaderBytes || frame.body_crc != 0) {
     return Malformed("append entries");
   }
   message.entries.reserve(message.count);
@@ -314,6 +341,7 @@ absl::StatusOr<Message> DecodeAppendEntries(Frame& frame) {
     }
   }
   if (position != buffer->size()) return Malformed("bytes behind the last entry");
+  CAIRN_RETURN_IF_ERROR(TakeTraces(reader, message.entries));
   return Message(std::move(message));
 }
 

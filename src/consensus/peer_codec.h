@@ -18,8 +18,8 @@
 namespace cairn::consensus {
 
 // The versions of the protocol that this program speaks; see docs/formats/peer.md.
-inline constexpr uint16_t kPeerVersionMin = 1;
-inline constexpr uint16_t kPeerVersionMax = 1;
+inline constexpr uint16_t kPeerVersionMin = 2;
+inline constexpr uint16_t kPeerVersionMax = 2;
 
 // Whoever sends more at once (8192 headers of 80 bytes) splits the message.
 inline constexpr size_t kMaxEntriesPerMessage = 8192;

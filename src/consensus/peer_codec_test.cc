@@ -339,6 +339,50 @@ TEST(PeerCodecTest, WellSummedNonsenseIsMalformed) {
   EXPECT_TRUE(malformed(Crafted(FrameType::kAppendEntries, many, "bodymore")));
 }
 
+TEST(PeerCodecTest, TracedEntriesKeepTheirContext) {
+  AppendEntries append{.term = Term(2), .prev_index = Index(4)};
+  append.entries = {EntryOf(5, "a"), EntryOf(6, "b"), EntryOf(7, "c")};
+  base::TraceContext context;
+  context.trace_id.fill(1);
+  context.span_id.fill(2);
+  context.sampled = true;
+  append.entries[1].trace = context;
+  const std::string bytes = MessageBytes(append);
+  const auto message = ParseMessage(bytes);
+  ASSERT_TRUE(message.ok()) << message.status();
+  const auto& entries = std::get<AppendEntries>(*message).entries;
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_FALSE(entries[0].trace.valid());
+  EXPECT_EQ(entries[1].trace, context);
+  EXPECT_FALSE(entries[2].trace.valid());
+}
+
+TEST(PeerCodecTest, TracesOfNoEntryAreRefused) {
+  const std::string traces = [] {
+    AppendEntries append{.term = Term(2), .prev_index = Index(4)};
+    append.entries = {EntryOf(5, "")};
+    append.entries[0].trace.trace_id.fill(1);
+    append.entries[0].trace.span_id.fill(2);
+    append.entries[0].trace.sampled = true;
+    return MessageBytes(append).substr(kFrameHeaderBytes);  // fields, one header, one trace
+  }();
+  const auto parsed = [](std::string control) {
+    return ParseMessage(Crafted(FrameType::kAppendEntries, control)).status();
+  };
+  ASSERT_TRUE(parsed(traces).ok()) << parsed(traces);
+  const std::string trace = traces.substr(traces.size() - 2 - base::kTraceContextBytes);
+  EXPECT_FALSE(parsed(traces + trace).ok()) << "twice the same";
+  EXPECT_FALSE(parsed(traces.substr(0, traces.size() - 1)).ok());
+  for (const size_t at : {0, 26}) {  // beyond the last entry; a flag that nobody knows
+    std::string bad = traces;
+    bad[bad.size() - trace.size() + at] = 7;
+    EXPECT_FALSE(parsed(bad).ok()) << at;
+  }
+  std::string nobody = traces;
+  std::fill_n(nobody.end() - 9, 8, '\0');
+  EXPECT_FALSE(parsed(nobody).ok()) << "no span";
+}
+
 TEST(PeerCodecTest, OversizedFramesAreRefusedByTheirHeader) {
   std::string header = Crafted(FrameType::kProbe, "");
   const auto resized = [&](uint32_t control, uint32_t body) {
@@ -367,7 +411,7 @@ TEST(PeerCodecTest, AClaimedLengthCostsNoMemoryBeforeItComes) {
 
 std::string Hex(std::string_view bytes) { return absl::BytesToHexString(base::AbslView(bytes)); }
 
-// The bytes of version 1 of the protocol, as docs/formats/peer.md shows them. They never change;
+// The bytes of version 2 of the protocol, as docs/formats/peer.md shows them. They never change;
 // another layout is another version.
 TEST(PeerCodecTest, GoldenBytes) {
   EXPECT_EQ(Hex(MessageBytes(Probe{Term(3), 258}, GroupId(7))),

@@ -97,6 +97,7 @@ bool PeerOutbox::SendEntries(AppendEntries& head, std::vector<log::Entry> entrie
   message.commit = std::max(head.commit, source_.commit_index());
   message.count = static_cast<uint32_t>(entries.size());
   message.entries = std::move(entries);
+  source_.OnSend(to_, message.entries);
   const Index last = head.prev_index + message.count;
   const Term last_term =
       message.entries.empty() ? head.prev_term : message.entries.back().header.term;

@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -43,6 +44,9 @@ class PeerOutbox : public std::enable_shared_from_this<PeerOutbox> {
                                                                    size_t max_bytes) = 0;
     // The same from the disk; `done` runs on the loop, never inline.
     virtual void ReadEntries(Index from, Index limit, size_t max_bytes, ReadCallback done) = 0;
+    // `entries` go to `to` now, or soon again: gives those that are traced the context that goes
+    // along.
+    virtual void OnSend(NodeId to, std::span<log::Entry> entries) = 0;
     // Whether this node still leads in `term`.
     virtual bool LeadsIn(Term term) const = 0;
     virtual Term TermAt(Index index) const = 0;  // 0 when it is not known any more

@@ -36,6 +36,7 @@ RaftReplica::RaftReplica(Dependencies dependencies, Options options, std::unique
       published_(log_),
       initial_(std::move(state)),
       next_offset_(log_->end_offset()),
+      traces_(dependencies.tracer, *dependencies.clock),
       high_watermark_(log_->start_offset()) {}
 
 RaftReplica::~RaftReplica() = default;
@@ -197,6 +198,9 @@ void RaftReplica::Receive(NodeId from, Message message) {
   answering_heartbeat_ = append != nullptr && append->entries.empty() &&
                          append->term == core_->term() && from == core_->leader();
   core_->Receive(from, std::move(message), NowMs());
+  if (!traces_.empty()) {
+    if (const auto match = core_->MatchIndex(from)) traces_.OnAcknowledged(from, *match);
+  }
   Drain();
   answering_heartbeat_ = false;
 }
@@ -244,6 +248,7 @@ void RaftReplica::NoteStored(StoreEntries& store) {
   if (!leading && !store.entries.empty()) {
     const Offset first = store.entries.front().header.base_offset;
     if (first < next_offset_) owner_.OnTruncated(first);
+    traces_.OnTruncated(store.first);
   }
   for (log::Entry& entry : store.entries) {
     if (store.made_here) {
@@ -254,6 +259,7 @@ void RaftReplica::NoteStored(StoreEntries& store) {
     next_offset_ = entry.header.end_offset();
     ends_.push_back({entry.header.index, next_offset_});
     unwritten_.push_back(entry);
+    traces_.OnStored(entry, leading);
   }
   if (!leading) owner_.OnAppended(store.entries);
 }
@@ -367,6 +373,7 @@ void RaftReplica::OnStateChanged(const StateChanged& change) {
     for (auto& [node, outbox] : outboxes_) outbox->Close();
     outboxes_.clear();
     owner_.OnAbandoned(failure_.ok() ? NotLeader() : failure_);
+    traces_.Abandon(failure_.ok() ? NotLeader() : failure_);
   }
   // Who does not follow and is in a new term stood for it; a pre-vote begins none.
   if (change.state != RaftState::kFollower && change.term > old_term) {
@@ -392,6 +399,7 @@ absl::StatusOr<Offset> RaftReplica::EndOffsetOf(Index index) const {
 
 void RaftReplica::AdvanceCommit(Index index) {
   commit_index_ = std::max(commit_index_, index);
+  traces_.OnCommitted(index);
   PublishCommitted();
   if (is_leader()) TellFollowersOfCommit();
 }
@@ -517,6 +525,13 @@ void RaftReplica::ReadEntries(Index from, Index limit, size_t max_bytes, ReadCal
         });
   };
   dependencies_.reader->Post(std::move(read));
+}
+
+void RaftReplica::OnSend(NodeId to, std::span<log::Entry> entries) {
+  // What was traced when it was written is not, when it is sent again much later.
+  for (log::Entry& entry : entries) {
+    if (entry.trace.sampled) entry.trace = traces_.ContextFor(to, entry);
+  }
 }
 
 bool RaftReplica::LeadsIn(Term term) const {

@@ -30,6 +30,7 @@
 #include "consensus/raft_counters.h"
 #include "consensus/replica.h"
 #include "consensus/stable_store.h"
+#include "consensus/write_traces.h"
 #include "env/clock.h"
 #include "env/executor.h"
 #include "env/file_system.h"
@@ -73,6 +74,7 @@ class RaftReplica final : public Replica,
     // Told, on the loop, that the group closed here and will be opened again, and why. May be
     // empty.
     std::function<void(GroupId group, const absl::Status& why)> on_closed = {};
+    telemetry::Tracer* tracer = nullptr;  // null: nothing is traced
   };
   struct Options {
     GroupId group;
@@ -131,6 +133,7 @@ class RaftReplica final : public Replica,
   std::optional<std::vector<log::Entry>> EntriesInMemory(Index from, Index limit,
                                                          size_t max_bytes) override;
   void ReadEntries(Index from, Index limit, size_t max_bytes, ReadCallback done) override;
+  void OnSend(NodeId to, std::span<log::Entry> entries) override;
   bool LeadsIn(Term term) const override;
   Term TermAt(Index index) const override;
   Index commit_index() const override;
@@ -203,6 +206,7 @@ class RaftReplica final : public Replica,
   Offset next_offset_;
   std::deque<EntryEnd> ends_;         // of entries not committed, appended since the start
   std::deque<log::Entry> unwritten_;  // entries not known to be durable
+  WriteTraces traces_;
 
   // Of the log as the disk was told.
   Index stored_last_;

@@ -77,6 +77,7 @@ void RaftReplica::Reset(const ResetLog& reset) {
   commit_index_ = snapshot.last_index;
   high_watermark_ = snapshot.start_offset;
   owner_.OnReset(snapshot.start_offset, snapshot.state);
+  traces_.Abandon(absl::AbortedError("the log was replaced by a snapshot"));
   ScheduleDisk();
 }
 
@@ -94,6 +95,7 @@ LogWork RaftReplica::TakePending() {
     return {};
   }
   LogWork work = std::exchange(pending_, {});
+  traces_.OnTaken();
   taken_.push_back(work.reset ? Index() : work.truncate_from);
   return work;
 }
@@ -122,6 +124,7 @@ void RaftReplica::OnPersisted(const LogWork& work, const absl::Status& status) {
         while (!unwritten_.empty() && unwritten_.front().header.index <= durable) {
           unwritten_.pop_front();
         }
+        traces_.OnPersisted(durable);
         core_->OnPersisted(durable, NowMs());
       }
     }
@@ -160,6 +163,7 @@ void RaftReplica::TakeBack(const absl::Status& error) {
   serves_.store(false, std::memory_order_release);
   owner_.OnTruncated(log_->end_offset());
   owner_.OnAbandoned(error);
+  traces_.Abandon(error);
   WaitForSpace();
 }
 
@@ -209,6 +213,7 @@ void RaftReplica::Close(const absl::Status& why) {
   leader_.store(0, std::memory_order_release);
   for (auto& [token, read] : std::exchange(reads_, {})) read.done(failure_);
   owner_.OnAbandoned(failure_);
+  traces_.Abandon(failure_);
   owner_.OnLeader(NodeId());
   ScheduleReopen();
 }
@@ -314,6 +319,7 @@ void RaftReplica::FinishStop() {
   if (!taken_.empty() || scheduled_ || !stopped_) return;
   ++epoch_;
   failure_ = absl::UnavailableError("the replica is stopped");
+  traces_.Abandon(failure_);
   core_.reset();
   outputs_.clear();
   for (auto& [node, outbox] : outboxes_) outbox->Close();

@@ -100,6 +100,7 @@ void Machine::Boot() {
   }
   dependencies.network = &boot_->io;
   dependencies.dialer = boot_->dialer.get();
+  dependencies.tracer = world_.tracer;
   dependencies.open_store = [this](const std::string&) {
     return absl::StatusOr<std::unique_ptr<env::KeyValueStore>>(std::make_unique<BootStore>(*this));
   };

@@ -13,6 +13,7 @@
 #include "env/sim_executor.h"
 #include "env/sim_network.h"
 #include "env/sim_random.h"
+#include "telemetry/tracer.h"
 
 namespace cairn::sim {
 
@@ -76,6 +77,7 @@ class World {
   env::SimRandom dice;
   env::SimRandom network_dice;
   env::SimNetwork network;
+  telemetry::Tracer* tracer = nullptr;  // of all machines; null: they do not trace
 
  private:
   const bool verbose_;
