@@ -75,7 +75,7 @@ TEST_F(PeerTransportTest, RefusesStrangersAndTheirGarbage) {
     }
     return answer;
   };
-  const std::string hello = HelloBytes(StrangersHello());
+  const std::string hello = OpeningOf(HelloToB());
   EXPECT_FALSE(Stranger(hello).second) << "this one is fine";
   rejected(PeerRejection::kBadChecksum, "\x01" + std::string(1000, '\xff'));
   rejected(PeerRejection::kBadChecksum, "\x01GET / HTTP/1.1 and more than thirty-two bytes");
@@ -83,17 +83,17 @@ TEST_F(PeerTransportTest, RefusesStrangersAndTheirGarbage) {
   rejected(PeerRejection::kTruncated, hello + hello.substr(1, 10), true);
   rejected(PeerRejection::kUnexpected, hello + hello.substr(1));
   {
-    Hello newer = StrangersHello();
+    Hello newer = HelloToB();
     newer.version_min = newer.version_max = kPeerVersionMax + 1;
-    EXPECT_THAT(rejected(PeerRejection::kWrongVersion, HelloBytes(newer)),
+    EXPECT_THAT(rejected(PeerRejection::kWrongVersion, OpeningOf(newer)),
                 HasSubstr("no common version"));
     newer.version_min = 0;
-    EXPECT_FALSE(Stranger(HelloBytes(newer)).second) << "there is a common version";
+    EXPECT_FALSE(Stranger(OpeningOf(newer)).second) << "there is a common version";
   }
   {
-    Hello other = StrangersHello();
+    Hello other = HelloToB();
     other.from.cluster = base::Uuid::FromRandom(4, 4);
-    rejected(PeerRejection::kWrongCluster, HelloBytes(other));
+    rejected(PeerRejection::kWrongCluster, OpeningOf(other));
   }
   {
     env::SliceBuffer buffer;
@@ -113,11 +113,11 @@ TEST_F(PeerTransportTest, RefusesStrangersAndTheirGarbage) {
     rejected(PeerRejection::kBadChecksum, hello + bytes);
   }
   {
-    Hello caller = StrangersHello();
+    Hello caller = HelloToB();
     caller.purpose = PeerPurpose::kCalls;
     env::SliceBuffer buffer;
     ASSERT_TRUE(EncodeMessage(GroupId(1), ProbeOf(1), buffer).ok());
-    rejected(PeerRejection::kUnexpected, HelloBytes(caller) + Join(buffer.Take()));
+    rejected(PeerRejection::kUnexpected, OpeningOf(caller) + Join(buffer.Take()));
   }
   EXPECT_TRUE(Probe(77)) << "the node is unharmed";
   executor_.RunFor(kSecond);
@@ -140,13 +140,13 @@ TEST_F(PeerTransportTest, ASilentStrangerIsClosedAtTheDeadline) {
 
 TEST_F(PeerTransportTest, IncomingConnectionsAreBounded) {
   Connect({.max_incoming = 1});
-  EXPECT_TRUE(Stranger(HelloBytes(StrangersHello())).second);
+  EXPECT_TRUE(Stranger(OpeningOf(HelloToB())).second);
   EXPECT_THAT(b_->rejections, ElementsAre(PeerRejection::kOverloaded));
 }
 
 TEST_F(PeerTransportTest, ANewConnectionOfAPeerTakesThePlaceOfTheOld) {
   Connect();
-  const std::string hello = HelloBytes(StrangersHello());
+  const std::string hello = OpeningOf(HelloToB());
   const auto network = fabric_.AddHost("stranger", executor_);
   std::unique_ptr<env::Connection> first;
   network->Connect(b_->address(), [&](auto c) { first = std::move(c).value(); });

@@ -14,6 +14,7 @@
 
 #include "base/strings.h"
 #include "consensus/peer_transport.h"
+#include "consensus/stranger_testing.h"
 #include "env/sim_clock.h"
 #include "env/sim_executor.h"
 #include "env/sim_network.h"
@@ -193,12 +194,11 @@ class PeerTransportTest : public testing::Test {
     executor_.RunFor(kMs);
     return {answer, closed_by_b};
   }
-  std::string HelloBytes(Hello hello) {
-    env::SliceBuffer buffer;
-    EncodeHello(hello, buffer);
-    return std::string(1, kPeerFirstByte) + std::string(buffer.Take().front().view());
+  // With the byte that opens the connection.
+  static std::string OpeningOf(const Hello& hello) {
+    return std::string(1, kPeerFirstByte) + HelloBytes(hello);
   }
-  Hello StrangersHello() {
+  Hello HelloToB() {
     return {.from = {.cluster = kCluster,
                      .node_uuid = base::Uuid::FromRandom(9, 9),
                      .node = NodeId(9),

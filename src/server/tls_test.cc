@@ -5,8 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "consensus/peer_codec.h"
-#include "consensus/peer_frame.h"
+#include "consensus/stranger_testing.h"
 #include "env/raw_client.h"
 #include "server/secure_fixture.h"
 
@@ -38,15 +37,8 @@ class TlsTest : public SecureFixture {
   }
   // A node that is let in is told that it is of another cluster.
   bool PeersLetIn(const security::TlsFiles& files) {
-    const consensus::Hello hello{.from = {.cluster = base::Uuid::FromRandom(1, 2),
-                                          .node_uuid = base::Uuid::FromRandom(3, 4),
-                                          .node = NodeId(9),
-                                          .name = "stranger",
-                                          .address = "127.0.0.1:1"}};
-    env::SliceBuffer buffer;
-    EncodeHello(hello, buffer);
     return !Converse(files, {}, std::string(1, consensus::kPeerFirstByte),
-                     std::string(buffer.Take().front().view()))
+                     consensus::StrangersHello())
                 .empty();
   }
 

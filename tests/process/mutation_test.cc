@@ -10,17 +10,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apps/process_usage.h"
+#include "cairn/client.h"
 #include "cairn/producer.h"
-#include "consensus/peer_codec.h"
-#include "consensus/peer_frame.h"
+#include "consensus/stranger_testing.h"
 #include "process/server_process.h"
+#include "process/test_certificates.h"
+#include "rpc/client_hello_testing.h"
 
 namespace cairn::testing {
 namespace {
@@ -67,16 +71,19 @@ std::string HttpOpening() {
 }
 
 std::string PeerOpening() {
-  const consensus::Hello hello{.from = {.cluster = base::Uuid::FromRandom(1, 2),
-                                        .node_uuid = base::Uuid::FromRandom(3, 4),
-                                        .node = NodeId(9),
-                                        .name = "stranger",
-                                        .address = "127.0.0.1:1"}};
-  env::SliceBuffer buffer;
-  EncodeHello(hello, buffer);
-  std::string opening(1, consensus::kPeerFirstByte);
-  for (const env::Slice& slice : buffer.Take()) opening += slice.view();
-  return opening + opening.substr(1);
+  const std::string hello = consensus::StrangersHello();
+  return std::string(1, consensus::kPeerFirstByte) + hello + hello;
+}
+
+std::string TlsOpening() {
+  return rpc::OpensslHello({.protocols = {"h2", "http/1.1"}, .host = "localhost"});
+}
+
+std::string OpeningOf(const std::string& protocol) {
+  if (protocol == "grpc") return GrpcOpening();
+  if (protocol == "http") return HttpOpening();
+  if (protocol == "tls") return TlsOpening();
+  return PeerOpening();
 }
 
 class MutationTest : public ::testing::TestWithParam<std::string> {
@@ -91,7 +98,7 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
         case 1: {  // a length
           static const std::string kLengths[] = {"\0\0\0\0"s, "\x80\0\0\0"s, "\0\0\0\x80"s,
                                                  "\xff\xff\xff\xff"s};
-          const size_t from = at();
+          const size_t from = std::min(at(), bytes.size() - std::min<size_t>(bytes.size(), 4));
           bytes.replace(from, 4, kLengths[random_() % 4]);
           break;
         }
@@ -131,16 +138,27 @@ class MutationTest : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(MutationTest, HarmNobody) {
-  const std::string opening = GetParam() == "grpc"   ? GrpcOpening()
-                              : GetParam() == "http" ? HttpOpening()
-                                                     : PeerOpening();
+  const std::string opening = OpeningOf(GetParam());
   const ScratchDir scratch;
+  const TestCertificates certificates;
   ServerProcess server(scratch / "data");
-  server.Start({}, {"--log-level", "error"});
+  std::vector<std::string> flags = {"--log-level", "error"};
+  TlsFiles tls;
+  if (GetParam() == "tls") {
+    certificates.Issue("node", true);
+    certificates.Issue("alice", false);
+    const auto files = certificates.Flags("--server-tls", "node");
+    flags.insert(flags.end(), files.begin(), files.end());
+    tls = {.ca_file = certificates.File("ca.pem"),
+           .cert_file = certificates.File("alice.pem"),
+           .key_file = certificates.File("alice-key.pem")};
+  }
+  server.Start({}, flags);
   const std::string& address = server.address();
   const auto port = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
-  const auto client = server.NewClient();
-  auto producer = Producer::Create(client, {.topic = "default", .linger_ms = 0});
+  const auto connected = Client::Create({.address = address, .tls = tls});
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  auto producer = Producer::Create(*connected, {.topic = "default", .linger_ms = 0});
   ASSERT_TRUE(producer.ok()) << producer.status();
 
   uint64_t before_bytes = 0;
@@ -158,7 +176,7 @@ TEST_P(MutationTest, HarmNobody) {
             << (after_bytes >> 20) << " MiB\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Protocols, MutationTest, ::testing::Values("grpc", "http", "peer"),
+INSTANTIATE_TEST_SUITE_P(Protocols, MutationTest, ::testing::Values("grpc", "http", "peer", "tls"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -5,9 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,20 +12,16 @@
 
 #include "process/await.h"
 #include "process/server_process.h"
-#include "security/tls/certificate_authority.h"
+#include "process/test_certificates.h"
 
 namespace cairn::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int64_t kDayS = 24 * 3600;
-
 class SecureClusterTest : public ::testing::Test {
  protected:
-  SecureClusterTest()
-      : authority_(security::MakeAuthority("test", now_s_ - kDayS, now_s_ + kDayS).value()) {
-    Write("ca.pem", authority_.certificate);
+  SecureClusterTest() {
     Write("model.conf",
           "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n"
           "[policy_effect]\ne = some(where (p.eft == allow))\n"
@@ -37,33 +30,19 @@ class SecureClusterTest : public ::testing::Test {
     for (const char* name : {"admin", "alice", "bob"}) Issue(name, false);
   }
 
-  std::string File(const std::string& name) const { return scratch_ / name; }
+  std::string File(const std::string& name) const { return certificates_.File(name); }
   void Write(const std::string& name, const std::string& content) const {
-    std::ofstream(File(name + ".new"), std::ios::binary) << content;
-    ASSERT_EQ(std::rename(File(name + ".new").c_str(), File(name).c_str()), 0);
+    certificates_.Write(name, content);
   }
-  void Issue(const std::string& name, bool node) const {
-    security::CertificateRequest request{
-        .common_name = name, .not_before_s = now_s_ - kDayS, .not_after_s = now_s_ + kDayS};
-    if (node) request.hosts = {"127.0.0.1"};
-    request.server = node;
-    const security::PemPair pair = security::IssueCertificate(authority_, request).value();
-    Write(name + ".pem", pair.certificate);
-    Write(name + "-key.pem", pair.key);
-  }
+  void Issue(const std::string& name, bool node) const { certificates_.Issue(name, node); }
   static std::string NameOf(size_t node) { return "n" + std::to_string(node + 1); }
 
-  std::vector<std::string> PeerFlags(const std::string& certificate) const {
-    return {"--peer-tls-cert-file",         File(certificate + ".pem"), "--peer-tls-key-file",
-            File(certificate + "-key.pem"), "--peer-tls-ca-file",       File("ca.pem")};
-  }
   std::vector<std::string> Flags(const std::string& name) const {
-    std::vector<std::string> flags = PeerFlags(name);
-    flags.insert(flags.end(),
-                 {"--node-name", name, "--server-tls-cert-file", File(name + ".pem"),
-                  "--server-tls-key-file", File(name + "-key.pem"), "--server-tls-ca-file",
-                  File("ca.pem"), "--acl-model-file", File("model.conf"), "--acl-policy-file",
-                  File("policy.csv"), "--acl-from-cluster"});
+    std::vector<std::string> flags = certificates_.Flags("--peer-tls", name);
+    const auto server = certificates_.Flags("--server-tls", name);
+    flags.insert(flags.end(), server.begin(), server.end());
+    flags.insert(flags.end(), {"--node-name", name, "--acl-model-file", File("model.conf"),
+                               "--acl-policy-file", File("policy.csv"), "--acl-from-cluster"});
     return flags;
   }
   void StartNode(size_t node) {
@@ -91,11 +70,10 @@ class SecureClusterTest : public ::testing::Test {
       if (node->pid() == 0 || node->Ended()) continue;
       addresses += (addresses.empty() ? "" : ",") + node->address();
     }
-    arguments.insert(arguments.end(), {"--addr", addresses, "--tls-ca-file", File("ca.pem")});
-    if (!subject.empty()) {
-      arguments.insert(arguments.end(), {"--tls-cert-file", File(subject + ".pem"),
-                                         "--tls-key-file", File(subject + "-key.pem")});
-    }
+    arguments.insert(arguments.end(), {"--addr", addresses});
+    auto tls = certificates_.Flags("--tls", subject);
+    if (subject.empty()) tls = {"--tls-ca-file", File("ca.pem")};
+    arguments.insert(arguments.end(), tls.begin(), tls.end());
     return RunCommand(Cairn(std::move(arguments)), input);
   }
   nlohmann::json Status(std::vector<std::string> more = {}) const {
@@ -130,9 +108,7 @@ class SecureClusterTest : public ::testing::Test {
     sent_ += line + "\n";
   }
 
-  const int64_t now_s_ = std::time(nullptr);
-  const security::PemPair authority_;
-  const ScratchDir scratch_;
+  const TestCertificates certificates_;
   std::vector<std::unique_ptr<ServerProcess>> nodes_;
   std::string sent_;
 };
@@ -196,11 +172,11 @@ TEST_F(SecureClusterTest, FollowsThePolicyThatTheClusterWasGiven) {
   const auto follow = [&] {
     for (size_t node = 0; node < 3; ++node) {
       const auto produce = [&](const std::string& subject) {
-        return RunCommand(
-            Cairn({"produce", "default", "--addr", nodes_[node]->address(), "--tls-ca-file",
-                   File("ca.pem"), "--tls-cert-file", File(subject + ".pem"), "--tls-key-file",
-                   File(subject + "-key.pem")}),
-            "two\n");
+        std::vector<std::string> arguments = {"produce", "default", "--addr",
+                                              nodes_[node]->address()};
+        const auto tls = certificates_.Flags("--tls", subject);
+        arguments.insert(arguments.end(), tls.begin(), tls.end());
+        return RunCommand(Cairn(std::move(arguments)), "two\n");
       };
       ASSERT_TRUE(Await([&] { return produce("carol").exit_code == 0; })) << nodes_[node]->events();
       EXPECT_THAT(produce("alice").err, HasSubstr("alice not permitted to"));
@@ -239,7 +215,7 @@ TEST_F(SecureClusterTest, StrangersGetNothing) {
     std::vector<std::string> flags = {"--node-name", "stranger", "--start-join-addrs",
                                       nodes_[0]->address()};
     if (!certificate.empty()) {
-      const auto peer = PeerFlags(certificate);
+      const auto peer = certificates_.Flags("--peer-tls", certificate);
       flags.insert(flags.end(), peer.begin(), peer.end());
     }
     const bool started = stranger.TryStart({}, flags);
