@@ -79,6 +79,9 @@ log::LogOptions ReplicaStore::LogOptionsFor(const ReplicaSpec& spec, std::string
 
 absl::StatusOr<std::vector<GroupId>> ReplicaStore::Load() {
   CAIRN_ASSIGN_OR_RETURN(const auto topics, ListTopics(fs_, directory_));
+  // The process that made what is here may have ended before it was synced: a power cut would take
+  // it away, with what is promised and acknowledged from now on.
+  if (!topics.empty()) CAIRN_RETURN_IF_ERROR(fs_.SyncDir(directory_));
   std::vector<GroupId> groups;
   for (const auto& topic : topics) {
     const auto number = TopicNumberOf(topic.name);
@@ -98,6 +101,7 @@ absl::StatusOr<std::vector<GroupId>> ReplicaStore::Load() {
         groups.push_back(*group);
       }
     }
+    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(path));
   }
   return groups;
 }
@@ -106,15 +110,18 @@ absl::StatusOr<ReplicaStore::Opened> ReplicaStore::Open(const ReplicaSpec& spec,
                                                         std::shared_ptr<log::TailCache> tail_cache,
                                                         log::RecoveryReport& report) {
   const std::string path = PathOf(spec);
+  if (unmade_.contains(spec.group)) {
+    // No later sync makes durable what a failed one has dropped: it is made anew.
+    CAIRN_RETURN_IF_ERROR(Undo(spec));
+    unmade_.erase(spec.group);
+  }
   if (const auto found = fs_.Stat(path); absl::IsNotFound(found.status())) {
-    CAIRN_RETURN_IF_ERROR(Create(spec));
+    if (absl::Status created = Create(spec); !created.ok()) {
+      unmade_.insert(spec.group);
+      return created;
+    }
   } else if (!found.ok()) {
     return found.status();
-  } else {
-    // It is here, but the process that made it may have ended before it was synced: a power cut
-    // would take it away, with what is promised and acknowledged from now on.
-    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(directory_));
-    CAIRN_RETURN_IF_ERROR(fs_.SyncDir(std::string(env::DirName(path))));
   }
   Opened opened;
   CAIRN_ASSIGN_OR_RETURN(
@@ -145,16 +152,25 @@ absl::Status ReplicaStore::Create(const ReplicaSpec& spec) {
   const std::string staging =
       env::JoinPath(topic, base::StrCat(kCreating, PartitionDirectory(spec.group)));
   CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, staging));
-  absl::Status status = CreateIn(spec, staging);
-  if (status.ok()) status = fs_.Rename(staging, PathOf(spec));
-  if (status.ok()) {
-    status = fs_.SyncDir(topic);
-    if (status.ok()) return status;
-    // No later sync makes durable what a failed one has dropped: the next attempt begins anew.
-    fs_.Rename(PathOf(spec), staging).IgnoreError();
-  }
-  env::RemoveTree(fs_, staging).IgnoreError();  // or by the next Load
-  return status;
+  CAIRN_RETURN_IF_ERROR(CreateIn(spec, staging));
+  CAIRN_RETURN_IF_ERROR(fs_.Rename(staging, PathOf(spec)));
+  return fs_.SyncDir(topic);
+}
+
+absl::Status ReplicaStore::Undo(const ReplicaSpec& spec) {
+  const std::string path = PathOf(spec);
+  const std::string topic(env::DirName(path));
+  const std::string staging =
+      env::JoinPath(topic, base::StrCat(kCreating, PartitionDirectory(spec.group)));
+  CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, staging));
+  const absl::Status renamed = fs_.Rename(path, staging);
+  if (!renamed.ok() && !absl::IsNotFound(renamed)) return renamed;
+  CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, staging));
+  const auto others = fs_.List(topic);
+  if (absl::IsNotFound(others.status())) return absl::OkStatus();
+  CAIRN_RETURN_IF_ERROR(others.status());
+  // Whoever else is in it had it synced.
+  return others->empty() ? fs_.RemoveDir(topic) : absl::OkStatus();
 }
 
 absl::Status ReplicaStore::CreateIn(const ReplicaSpec& spec, const std::string& path) {

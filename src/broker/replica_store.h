@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,9 @@ class ReplicaStore {
                std::string directory)
       : fs_(fs), clock_(clock), stable_(stable), directory_(std::move(directory)) {}
 
-  // Finishes what interrupted creations and removals left, and lists the groups whose replicas are
-  // here. Directories that are not ours are left alone.
+  // Finishes what interrupted creations and removals left, makes sure that what is here survives a
+  // power cut, and lists the groups whose replicas are here. Before anything else. Directories that
+  // are not ours are left alone.
   absl::StatusOr<std::vector<GroupId>> Load();
 
   // Whether the group has a replica here.
@@ -73,12 +75,15 @@ class ReplicaStore {
   log::LogOptions LogOptionsFor(const ReplicaSpec& spec, std::string directory,
                                 std::shared_ptr<log::TailCache> tail_cache) const;
   absl::Status Create(const ReplicaSpec& spec);
+  absl::Status Undo(const ReplicaSpec& spec);
   absl::Status CreateIn(const ReplicaSpec& spec, const std::string& path);
 
   env::FileSystem& fs_;
   env::Clock& clock_;
   consensus::StableStore& stable_;
   const std::string directory_;
+  // Their creation failed, so a power cut may take away what is there of them.
+  std::set<GroupId> unmade_;
 };
 
 }  // namespace cairn::broker

@@ -44,24 +44,32 @@ class ReplicaStoreTest : public ::testing::Test {
   ReplicaStore store_{fs_, clock_, stable_, kDirectory};
 };
 
-// Each directory sync of a creation fails in turn; the second attempt makes what the first dropped.
-TEST_F(ReplicaStoreTest, WhatASecondAttemptMadeSurvivesAPowerCut) {
-  bool failed = true;
-  for (int skipped = 0; failed; ++skipped) {
-    int syncs = 0;
-    failed = false;
-    fs_.SetFaultInjector([&](const env::SimCall& call) {
-      if (call.op != env::SimOp::kSyncDir || syncs++ != skipped) return env::SimFault::kNone;
-      failed = true;
-      return env::SimFault::kIoError;
-    });
-    const absl::Status first = Open();
-    EXPECT_EQ(first.ok(), !failed) << first;
-    fs_.ClearFaults();
-    ASSERT_TRUE(Open().ok()) << "sync " << skipped;
-    fs_.Crash(env::CrashChoice::DropAll());
-    EXPECT_TRUE(store_.Holds(TestSpec().group)) << "sync " << skipped;
-    ASSERT_TRUE(store_.Remove(TestSpec().group).ok());
+// Each directory sync of a creation fails in turn, and what is to undo it right afterwards, too; a
+// later attempt makes what the first dropped.
+TEST_F(ReplicaStoreTest, WhatALaterAttemptMadeSurvivesAPowerCut) {
+  for (const int further_failures : {0, 1, 2}) {
+    bool failed = true;
+    for (int skipped = 0; failed; ++skipped) {
+      int syncs = 0;
+      int failures = 0;
+      failed = false;
+      fs_.SetFaultInjector([&](const env::SimCall& call) {
+        if (!failed && (call.op != env::SimOp::kSyncDir || syncs++ != skipped)) {
+          return env::SimFault::kNone;
+        }
+        failed = true;
+        return failures++ <= further_failures ? env::SimFault::kIoError : env::SimFault::kNone;
+      });
+      EXPECT_EQ(Open().ok(), !failed);
+      for (int attempt = 0; attempt <= further_failures && failed; ++attempt) {
+        if (Open().ok()) break;
+      }
+      fs_.ClearFaults();
+      ASSERT_TRUE(Open().ok()) << "sync " << skipped << ", " << further_failures << " more";
+      fs_.Crash(env::CrashChoice::DropAll());
+      EXPECT_TRUE(store_.Holds(TestSpec().group)) << "sync " << skipped;
+      ASSERT_TRUE(store_.Remove(TestSpec().group).ok());
+    }
   }
 }
 
@@ -74,7 +82,10 @@ TEST_F(ReplicaStoreTest, WhatIsOpenedSurvivesAPowerCutThoughItsMakerDidNotLive) 
   });
   EXPECT_FALSE(Open().ok());
   fs_.SetMutationHook(nullptr);
-  ASSERT_TRUE(Open().ok());
+  ReplicaStore next(fs_, clock_, stable_, kDirectory);
+  ASSERT_TRUE(next.Load().ok());
+  log::RecoveryReport report;
+  ASSERT_TRUE(next.Open(TestSpec(), nullptr, report).ok());
   fs_.Crash(env::CrashChoice::DropAll());
   EXPECT_TRUE(store_.Holds(TestSpec().group));
 }
