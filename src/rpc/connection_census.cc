@@ -1,5 +1,7 @@
 #include "rpc/connection_census.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -18,6 +20,17 @@ namespace {
 std::string HostOf(std::string_view peer_address) {
   auto parsed = env::ParseHostPort(peer_address);
   return parsed.ok() ? std::move(parsed->host) : std::string(peer_address);
+}
+
+// Whom a limit counts as one: an IPv4 address, or a network of IPv6 with a prefix of 64 bits, which
+// is what one host or one customer is given (RFC 6177, RFC 7421).
+std::string OriginOf(std::string_view peer_address) {
+  std::string host = HostOf(peer_address);
+  in6_addr address{};
+  if (inet_pton(AF_INET6, host.c_str(), &address) != 1 || IN6_IS_ADDR_V4MAPPED(&address)) {
+    return host;
+  }
+  return std::string(reinterpret_cast<const char*>(&address), sizeof(address) / 2);
 }
 
 // Visits up to kCensusLooks elements of the ordered container, beginning behind the key `last` and
@@ -91,7 +104,7 @@ std::shared_ptr<ConnectionCensus> ConnectionCensus::New(ConnectionLimits limits)
 
 ConnectionCensus::Verdict ConnectionCensus::Enter(std::string_view peer_address, Place& place) {
   CAIRN_CHECK(place.census_ == nullptr, "a connection has one place");
-  std::string host = HostOf(peer_address);
+  std::string host = OriginOf(peer_address);
   base::MutexLock lock(mutex_);
   if (limits_.total > 0 && total_ >= limits_.total && !DropOneOfAll()) return Verdict::kTooMany;
   Address& address = addresses_[host];

@@ -29,7 +29,7 @@ namespace cairn::rpc {
 
 struct ConnectionLimits {
   size_t total = 0;        // of everybody; 0: unbounded
-  size_t per_address = 0;  // of one IP address; 0: unbounded
+  size_t per_address = 0;  // of one IPv4 address, or one /64 of IPv6; 0: unbounded
 };
 
 class ConnectionCensus : public std::enable_shared_from_this<ConnectionCensus> {

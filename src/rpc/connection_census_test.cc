@@ -95,6 +95,18 @@ TEST_F(ConnectionCensusTest, RefusesBeyondTheTotalUntilOneLeaves) {
   EXPECT_EQ(TryClient("10.0.0.1:1"), Verdict::kTooMany);
 }
 
+TEST_F(ConnectionCensusTest, OneNetworkOfIpv6CountsAsOneAddress) {
+  Start({.per_address = 2});
+  const Place first = Client("[2001:db8:0:1::1]:1");
+  const Place second = Client("[2001:db8:0:1:ffff::2]:1");
+  EXPECT_EQ(TryClient("[2001:db8:0:1::3]:1"), Verdict::kTooManyFromAddress);
+  const Place another = Client("[2001:db8:0:2::1]:1");
+  // An IPv4 address stays one, however it is written.
+  const Place third = Client("[::ffff:10.0.0.1]:1");
+  const Place fourth = Client("[::ffff:10.0.0.2]:1");
+  EXPECT_EQ(TryClient("[::ffff:10.0.0.3]:1"), Verdict::kAdmitted);
+}
+
 TEST_F(ConnectionCensusTest, UndecidedConnectionsCountInAllAndOfTheirAddressAmongThemselves) {
   Start({.total = 3, .per_address = 2});
   Place first, second, other, refused;
