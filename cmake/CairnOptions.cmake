@@ -3,6 +3,7 @@
 option(CAIRN_WITH_GRPC "Build the layers that need gRPC (api, rpc, http, client, server, apps)" ON)
 option(CAIRN_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(CAIRN_WERROR "Treat warnings as errors" ON)
+option(CAIRN_UNITY "Compile the files of a target in batches: a build of everything takes a third of the time" OFF)
 set(CAIRN_SANITIZE "" CACHE STRING "Sanitizers to build with, as in -fsanitize= (address,undefined | thread)")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -19,6 +20,10 @@ if(CAIRN_SANITIZE)
 else()
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
 endif()
+
+# For builds that nobody edits in. What differs from file to file in a nameless namespace has to have different names.
+set(CMAKE_UNITY_BUILD ${CAIRN_UNITY})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
 
 find_program(CAIRN_CCACHE ccache)
 if(CAIRN_CCACHE)

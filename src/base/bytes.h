@@ -31,6 +31,13 @@ inline void StoreLittleEndian(char* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
+template <typename T>
+inline void AppendLittleEndian(std::string& to, T value) {
+  char bytes[sizeof(T)];
+  StoreLittleEndian(bytes, value);
+  to.append(bytes, sizeof(T));
+}
+
 inline constexpr int kMaxVarintBytes = 10;
 
 inline uint64_t ZigZagEncode(int64_t value) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -14,6 +15,11 @@ namespace cairn::base {
 
 inline absl::string_view AbslView(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view StdView(absl::string_view text) { return {text.data(), text.size()}; }
+
+// Without the white space at both ends.
+inline std::string_view Trim(std::string_view text) {
+  return StdView(absl::StripAsciiWhitespace(AbslView(text)));
+}
 
 // absl::StrCat that also takes std::string_view.
 template <typename... Parts>

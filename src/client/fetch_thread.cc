@@ -23,7 +23,7 @@ constexpr size_t kMaxSpare = 4;
 constexpr int kMaxBehind = 12;
 // A stream that lasts this long was connected, though nothing came: there was nothing.
 constexpr auto kConnectedFor = std::chrono::seconds(3);
-constexpr auto kLeaderAge = std::chrono::milliseconds(200);
+constexpr auto kFetchLeaderAge = std::chrono::milliseconds(200);
 
 logapi::v1::ConsumeRequest MakeRequest(const ConsumerOptions& options, bool linearizable,
                                        std::optional<uint64_t> next_offset) {
@@ -221,7 +221,7 @@ void FetchThread::Run() {
     if (is_behind) {
       ++behind;
       want_leader_ = true;
-      brokers.RefreshIfOlder(options_.topic, kLeaderAge);
+      brokers.RefreshIfOlder(options_.topic, kFetchLeaderAge);
     } else if (!at_end && IsTransientForStream(ended)) {
       want_leader_ = false;
       brokers.Failed(address_, options_.topic, options_.partition, ended);

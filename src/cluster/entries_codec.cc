@@ -16,20 +16,13 @@ constexpr size_t kRequestBytes = 8 + 8 + 8 + 4;
 constexpr size_t kResponseBytes = 8 + 8 + 4 + 8 + 4 + 4;
 
 template <typename T>
-void Put(std::string& to, T value) {
-  char bytes[sizeof(T)];
-  base::StoreLittleEndian(bytes, value);
-  to.append(bytes, sizeof(T));
-}
-
-template <typename T>
 T Get(std::string_view& from) {
   const T value = base::LoadLittleEndian<T>(from.data());
   from.remove_prefix(sizeof(T));
   return value;
 }
 
-absl::Status Wrong(std::string_view what) {
+absl::Status MalformedEntries(std::string_view what) {
   return absl::InvalidArgumentError(base::StrCat("entries between replicas: ", what));
 }
 
@@ -37,15 +30,15 @@ absl::Status Wrong(std::string_view what) {
 
 std::string Encode(const EntriesRequest& request) {
   std::string bytes;
-  Put<uint64_t>(bytes, request.group.value());
-  Put<uint64_t>(bytes, request.from.value());
-  Put<uint64_t>(bytes, request.limit.value());
-  Put<uint32_t>(bytes, request.max_bytes);
+  base::AppendLittleEndian<uint64_t>(bytes, request.group.value());
+  base::AppendLittleEndian<uint64_t>(bytes, request.from.value());
+  base::AppendLittleEndian<uint64_t>(bytes, request.limit.value());
+  base::AppendLittleEndian<uint32_t>(bytes, request.max_bytes);
   return bytes;
 }
 
 absl::StatusOr<EntriesRequest> DecodeEntriesRequest(std::string_view bytes) {
-  if (bytes.size() != kRequestBytes) return Wrong("a request of a wrong size");
+  if (bytes.size() != kRequestBytes) return MalformedEntries("a request of a wrong size");
   EntriesRequest request;
   request.group = GroupId(Get<uint64_t>(bytes));
   request.from = Index(Get<uint64_t>(bytes));
@@ -53,7 +46,7 @@ absl::StatusOr<EntriesRequest> DecodeEntriesRequest(std::string_view bytes) {
   request.max_bytes = Get<uint32_t>(bytes);
   if (request.from.value() == 0 || request.limit <= request.from ||
       request.max_bytes > kFetchBytes) {
-    return Wrong("a request for nothing, or too much");
+    return MalformedEntries("a request for nothing, or too much");
   }
   return request;
 }
@@ -63,12 +56,12 @@ std::string Encode(const EntriesResponse& response) {
   size_t size = kResponseBytes;
   for (const log::Entry& entry : response.entries) size += entry.size_bytes();
   bytes.reserve(size);
-  Put<uint64_t>(bytes, response.first.index.value());
-  Put<uint64_t>(bytes, response.first.offset.value());
-  Put<int32_t>(bytes, response.first.term.value());
-  Put<uint64_t>(bytes, response.start_offset.value());
-  Put<int32_t>(bytes, response.term_before.value());
-  Put<uint32_t>(bytes, static_cast<uint32_t>(response.entries.size()));
+  base::AppendLittleEndian<uint64_t>(bytes, response.first.index.value());
+  base::AppendLittleEndian<uint64_t>(bytes, response.first.offset.value());
+  base::AppendLittleEndian<int32_t>(bytes, response.first.term.value());
+  base::AppendLittleEndian<uint64_t>(bytes, response.start_offset.value());
+  base::AppendLittleEndian<int32_t>(bytes, response.term_before.value());
+  base::AppendLittleEndian<uint32_t>(bytes, static_cast<uint32_t>(response.entries.size()));
   for (const log::Entry& entry : response.entries) {
     char header[log::kEntryHeaderBytes];
     log::EncodeEntryHeader(entry.header, kNoPlace, header);
@@ -81,7 +74,7 @@ std::string Encode(const EntriesResponse& response) {
 absl::StatusOr<EntriesResponse> DecodeEntriesResponse(std::string bytes) {
   const auto buffer = std::make_shared<const std::string>(std::move(bytes));
   std::string_view rest = *buffer;
-  if (rest.size() < kResponseBytes) return Wrong("a response that ends early");
+  if (rest.size() < kResponseBytes) return MalformedEntries("a response that ends early");
   EntriesResponse response;
   response.first.index = Index(Get<uint64_t>(rest));
   response.first.offset = Offset(Get<uint64_t>(rest));
@@ -90,17 +83,17 @@ absl::StatusOr<EntriesResponse> DecodeEntriesResponse(std::string bytes) {
   response.term_before = Term(Get<int32_t>(rest));
   const auto count = Get<uint32_t>(rest);
   for (uint32_t i = 0; i < count; ++i) {
-    if (rest.size() < log::kEntryHeaderBytes) return Wrong("a response that ends early");
+    if (rest.size() < log::kEntryHeaderBytes) return MalformedEntries("a response that ends early");
     log::Entry entry;
     CAIRN_ASSIGN_OR_RETURN(entry.header, log::DecodeEntryHeader(rest, kNoPlace));
     rest.remove_prefix(log::kEntryHeaderBytes);
-    if (rest.size() < entry.header.body_bytes) return Wrong("a body that ends early");
+    if (rest.size() < entry.header.body_bytes) return MalformedEntries("a body that ends early");
     entry.buffer = buffer;
     entry.body_position = buffer->size() - rest.size();
     rest.remove_prefix(entry.header.body_bytes);
     response.entries.push_back(std::move(entry));
   }
-  if (!rest.empty()) return Wrong("a response that goes on behind its entries");
+  if (!rest.empty()) return MalformedEntries("a response that goes on behind its entries");
   return response;
 }
 

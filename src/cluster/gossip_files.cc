@@ -13,7 +13,7 @@ namespace {
 // 16 keys of 44 characters, however they are laid out.
 constexpr uint64_t kMaxKeyringBytes = 16 << 10;
 // 20,000 members of at most 300 bytes.
-constexpr uint64_t kMaxSnapshotBytes = 8 << 20;
+constexpr uint64_t kMaxGossipSnapshotBytes = 8 << 20;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ absl::Status WriteKeyring(env::FileSystem& fs, const std::string& path,
 
 absl::StatusOr<std::optional<gossip::SerfSnapshot>> ReadGossipSnapshot(env::FileSystem& fs,
                                                                        const std::string& path) {
-  const auto text = env::ReadChecksummedFile(fs, path, kMaxSnapshotBytes);
+  const auto text = env::ReadChecksummedFile(fs, path, kMaxGossipSnapshotBytes);
   if (absl::IsNotFound(text.status())) return std::nullopt;
   CAIRN_RETURN_IF_ERROR(text.status());
   auto snapshot = gossip::DecodeSnapshot(*text);

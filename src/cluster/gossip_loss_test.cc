@@ -28,7 +28,6 @@ constexpr double kLoss = 0.3;
 constexpr int64_t kNsPerMs = 1'000'000;
 // As the keeper and the peers' transport have them.
 constexpr int64_t kPingMs = 1000;
-constexpr int64_t kSilentMs = 3000;
 constexpr int64_t kRedialMs = 5000;
 
 // When one node heard another last, who pings it every second by TCP: what is lost is sent again

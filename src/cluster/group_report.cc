@@ -12,13 +12,6 @@ namespace {
 enum : uint8_t { kMayChange = 1 };
 enum : uint8_t { kReachable = 1, kDamaged = 2, kLagKnown = 4 };
 
-template <typename T>
-void Put(std::string& to, T value) {
-  char bytes[sizeof(T)];
-  base::StoreLittleEndian(bytes, value);
-  to.append(bytes, sizeof(T));
-}
-
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -71,19 +64,19 @@ absl::StatusOr<GroupView> TakeGroup(Reader& reader) {
 std::string Encode(const GroupReport& report) {
   std::string bytes;
   for (const auto& [group, view] : report) {
-    Put<uint64_t>(bytes, group.value());
-    Put<uint8_t>(bytes, view.may_change ? kMayChange : 0);
+    base::AppendLittleEndian<uint64_t>(bytes, group.value());
+    base::AppendLittleEndian<uint8_t>(bytes, view.may_change ? kMayChange : 0);
     const std::string configuration = view.configuration.Encode();
-    Put(bytes, static_cast<uint16_t>(configuration.size()));
+    base::AppendLittleEndian(bytes, static_cast<uint16_t>(configuration.size()));
     bytes += configuration;
-    Put(bytes, static_cast<uint16_t>(view.members.size()));
+    base::AppendLittleEndian(bytes, static_cast<uint16_t>(view.members.size()));
     for (const auto& [node, member] : view.members) {
-      Put<int32_t>(bytes, node.value());
-      Put(bytes, static_cast<uint8_t>((member.reachable ? kReachable : 0) |
-                                      (member.damaged ? kDamaged : 0) |
-                                      (member.lag_entries ? kLagKnown : 0)));
-      Put<int64_t>(bytes, member.reachable_for_ms);
-      Put<uint64_t>(bytes, member.lag_entries.value_or(0));
+      base::AppendLittleEndian<int32_t>(bytes, node.value());
+      base::AppendLittleEndian(bytes, static_cast<uint8_t>((member.reachable ? kReachable : 0) |
+                                                           (member.damaged ? kDamaged : 0) |
+                                                           (member.lag_entries ? kLagKnown : 0)));
+      base::AppendLittleEndian<int64_t>(bytes, member.reachable_for_ms);
+      base::AppendLittleEndian<uint64_t>(bytes, member.lag_entries.value_or(0));
     }
   }
   return bytes;

@@ -6,8 +6,8 @@
 namespace cairn::cluster {
 namespace {
 
-constexpr int64_t kFirstPauseMs = 100;
-constexpr int64_t kLongestPauseMs = 2'000;
+constexpr int64_t kFirstJoinPauseMs = 100;
+constexpr int64_t kLongestJoinPauseMs = 2'000;
 constexpr int64_t kCallTimeoutNs = 10'000'000'000;
 
 }  // namespace
@@ -47,7 +47,7 @@ void Joiner::OnAnswer(const std::string& address, const absl::StatusOr<std::stri
 }
 
 void Joiner::Pause() {
-  pause_ms_ = std::clamp(pause_ms_ * 2, kFirstPauseMs, kLongestPauseMs);
+  pause_ms_ = std::clamp(pause_ms_ * 2, kFirstJoinPauseMs, kLongestJoinPauseMs);
   const int64_t wait_ms = pause_ms_ / 2 + static_cast<int64_t>(dependencies_.random->Next() %
                                                                static_cast<uint64_t>(pause_ms_));
   dependencies_.executor->PostAfter(wait_ms * 1'000'000,

@@ -12,8 +12,6 @@ namespace cairn::cluster {
 namespace {
 
 constexpr int64_t kTickMs = 250;
-// A node that said nothing for three pings does not answer.
-constexpr int64_t kSilentMs = 3'000;
 constexpr int64_t kReportEveryMs = 1'000;
 constexpr int64_t kReconcileEveryMs = 1'000;
 // A deleted topic's group that nobody reports for this long is gone.

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/strings.h"
+#include "cluster/placement.h"
 
 namespace cairn::cluster {
 namespace {
@@ -12,10 +13,6 @@ using consensus::Configuration;
 using consensus::Member;
 using consensus::MemberRole;
 using Kind = MembershipStep::Kind;
-
-bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
 
 class Planner {
  public:

@@ -28,10 +28,6 @@ absl::Status TopicIsGone(std::string_view name) {
                          base::reason::kUnknownTopic, {{"topic", std::string(name)}});
 }
 
-bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 // A replica that could not be opened for want of space, or because the disk failed, is tried again;
 // damage and what is not understood stays.
 bool IsWorthAnotherTry(const broker::HostedReplica& hosted) {

@@ -329,7 +329,7 @@ TEST(NodeCrashTest, WhatClientsWereToldIsTrueAfterAPowerCutAtEveryWrite) {
   }
 }
 
-std::string ReasonOf(const absl::Status& status) {
+std::string ReasonIn(const absl::Status& status) {
   const auto info = base::GetErrorInfo(status);
   return info ? info->reason : status.ToString();
 }
@@ -350,7 +350,7 @@ TEST(NodeFaultTest, AFullDiskRefusesWritesServesReadsAndRecoversWithoutARestart)
       } while (script.last_answer().ok());
       EXPECT_EQ(script.last_answer().code(), absl::StatusCode::kResourceExhausted)
           << script.last_answer();
-      EXPECT_EQ(ReasonOf(script.last_answer()), "DISK_FULL");
+      EXPECT_EQ(ReasonIn(script.last_answer()), "DISK_FULL");
       EXPECT_TRUE(script.broker()->stats().disk_full);
       ASSERT_EQ(Compare(script.broker(), script.model(), false), "");
       if (script.Below(3) == 0) script.Kill();  // it also starts on a full disk
@@ -390,7 +390,7 @@ TEST(NodeFaultTest, AFailedSyncClosesThePartitionUntilItWasOpenedAgainFromTheDis
     const auto second = more ? script.Send(topic, 0, true) : failed;
     script.broker().Run();
     EXPECT_EQ(script.last_answer().code(), absl::StatusCode::kUnavailable) << script.last_answer();
-    EXPECT_EQ(ReasonOf(script.last_answer()), "DISK_FAILED");
+    EXPECT_EQ(ReasonIn(script.last_answer()), "DISK_FAILED");
     ASSERT_EQ(Compare(script.broker(), script.model(), false), "");  // reads go on
 
     script.broker().executor().RunFor(

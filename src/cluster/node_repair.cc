@@ -12,7 +12,7 @@
 namespace cairn::cluster {
 namespace {
 
-constexpr int64_t kReportTimeoutNs = 5'000'000'000;
+constexpr int64_t kDamageTimeoutNs = 5'000'000'000;
 
 }  // namespace
 
@@ -69,7 +69,7 @@ void Node::ReportDamage(const DamageReport& report) {
   const auto view = metadata();
   for (const auto& [node, info] : view->metadata.nodes) {
     if (node == id() || !info.is_member()) continue;
-    transport_->Call(node, static_cast<uint16_t>(PeerMethod::kDamage), payload, kReportTimeoutNs,
+    transport_->Call(node, static_cast<uint16_t>(PeerMethod::kDamage), payload, kDamageTimeoutNs,
                      [](const absl::StatusOr<std::string>&) {});  // the next one comes
   }
 }

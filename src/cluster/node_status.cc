@@ -13,13 +13,11 @@
 namespace cairn::cluster {
 namespace {
 
-constexpr int64_t kReportTimeoutNs = 10'000'000'000;
+constexpr int64_t kExplainTimeoutNs = 10'000'000'000;
 constexpr int64_t kTransferTimeoutNs = 10'000'000'000;
 // A leader that hands over is looked at this often, for about three seconds.
 constexpr int64_t kTransferPollNs = 5'000'000;
 constexpr int kTransferPolls = 600;
-// Who said nothing for longer is not chosen to lead.
-constexpr int64_t kSilentMs = 3'000;
 
 absl::Status NotAReplica(NodeId node, const std::string& partition,
                          const std::vector<NodeId>& replicas) {
@@ -88,7 +86,7 @@ void Node::Report(ReportDone done) {
     }
     const NodeId leader = controller_->replica().leader();
     if (leader.value() == 0) return done(NoController());
-    transport_->Call(leader, static_cast<uint16_t>(PeerMethod::kExplain), "", kReportTimeoutNs,
+    transport_->Call(leader, static_cast<uint16_t>(PeerMethod::kExplain), "", kExplainTimeoutNs,
                      [done = std::move(done)](absl::StatusOr<std::string> answer) mutable {
                        if (!answer.ok()) return done(AsNoController(answer.status()));
                        done(DecodeClusterReport(*answer));

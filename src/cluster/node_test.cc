@@ -25,7 +25,7 @@ using broker::ProduceResult;
 using broker::TopicInfo;
 using broker::TopicSettingsChange;
 
-std::string ReasonOf(const absl::Status& status) {
+std::string WhyNot(const absl::Status& status) {
   const auto info = base::GetErrorInfo(status);
   return info ? info->reason : std::string(base::StdView(status.message()));
 }
@@ -190,7 +190,7 @@ TEST_F(NodeTest, ARetryIsStoredOnceAlsoAfterARestart) {
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_TRUE(again->duplicate);
     EXPECT_EQ(again->base_offset, Offset(1));
-    EXPECT_EQ(ReasonOf(Produce(*partition, Sequenced(base + 5, "x")).status()),
+    EXPECT_EQ(WhyNot(Produce(*partition, Sequenced(base + 5, "x")).status()),
               "OUT_OF_ORDER_SEQUENCE");
     partition.reset();
     if (!restart) Reopen();
@@ -198,7 +198,7 @@ TEST_F(NodeTest, ARetryIsStoredOnceAlsoAfterARestart) {
   auto partition = Find();
   EXPECT_TRUE(Produce(*partition, Sequenced(2, "c")).ok());
   EXPECT_TRUE(Produce(*partition, Sequenced(0, "d", 1)).ok());
-  EXPECT_EQ(ReasonOf(Produce(*partition, Sequenced(3, "x", 0)).status()), "STALE_PRODUCER_EPOCH");
+  EXPECT_EQ(WhyNot(Produce(*partition, Sequenced(3, "x", 0)).status()), "STALE_PRODUCER_EPOCH");
   EXPECT_EQ(Values(*partition), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
@@ -280,7 +280,7 @@ TEST_F(NodeTest, FetchOutsideTheLogNamesTheValidRange) {
 
 TEST_F(NodeTest, TopicsAreCreatedAlteredDeletedAndSurviveARestart) {
   ASSERT_TRUE(Create("orders", 3, {.retention_bytes = 1000}).ok());
-  EXPECT_EQ(ReasonOf(Create("orders").status()), "TOPIC_EXISTS");
+  EXPECT_EQ(WhyNot(Create("orders").status()), "TOPIC_EXISTS");
   EXPECT_TRUE(Produce(*Find("orders", 2), MakeBatch({"x"})).ok());
   ASSERT_TRUE(Create("gone").ok());
   ASSERT_TRUE(Delete("gone").ok());
@@ -297,10 +297,9 @@ TEST_F(NodeTest, TopicsAreCreatedAlteredDeletedAndSurviveARestart) {
   EXPECT_EQ(info->settings.retention_bytes, 1000);
   EXPECT_EQ(info->settings.retention_ms, 5000);
   EXPECT_EQ(Values(*Find("orders", 2)), (std::vector<std::string>{"x"}));
-  EXPECT_EQ(ReasonOf(broker_->FindPartition("orders", PartitionId(3)).status()),
-            "UNKNOWN_PARTITION");
-  EXPECT_EQ(ReasonOf(broker_->FindPartition("nope", PartitionId(0)).status()), "UNKNOWN_TOPIC");
-  EXPECT_EQ(ReasonOf(Delete("nope")), "UNKNOWN_TOPIC");
+  EXPECT_EQ(WhyNot(broker_->FindPartition("orders", PartitionId(3)).status()), "UNKNOWN_PARTITION");
+  EXPECT_EQ(WhyNot(broker_->FindPartition("nope", PartitionId(0)).status()), "UNKNOWN_TOPIC");
+  EXPECT_EQ(WhyNot(Delete("nope")), "UNKNOWN_TOPIC");
 }
 
 TEST_F(NodeTest, IllegalTopicNamesAreRefused) {
@@ -308,7 +307,7 @@ TEST_F(NodeTest, IllegalTopicNamesAreRefused) {
        {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("../x"),
         std::string("a\nb"), std::string("a\0b", 3), std::string(250, 'x'), std::string("~x"),
         std::string("größe")}) {
-    EXPECT_EQ(ReasonOf(Create(name).status()), "INVALID_TOPIC_NAME") << name;
+    EXPECT_EQ(WhyNot(Create(name).status()), "INVALID_TOPIC_NAME") << name;
   }
   EXPECT_TRUE(Create(std::string(249, 'x')).ok());
 }
@@ -378,7 +377,7 @@ TEST_F(NodeTest, ANodeAloneServesWhatIsIntactOfADamagedLogAndTakesMore) {
     SCOPED_TRACE(known_before);
     Open();
     auto partition = Find();
-    EXPECT_EQ(ReasonOf(partition->Fetch(Offset(1), 1).status()), "DAMAGED_LOG");
+    EXPECT_EQ(WhyNot(partition->Fetch(Offset(1), 1).status()), "DAMAGED_LOG");
     EXPECT_TRUE(partition->Fetch(Offset(0), 1).ok());
     EXPECT_TRUE(partition->Fetch(Offset(2), 1).ok());
     const auto more = Produce(*partition, MakeBatch({"more"}));
@@ -411,7 +410,7 @@ TEST_F(NodeTest, MoreUnansweredBytesThanTheLimitAreRefused) {
   options_.max_inflight_bytes = 1000;
   Open();
   const auto refused = Produce(*Find(), MakeBatch({std::string(2000, 'x')}));
-  EXPECT_EQ(ReasonOf(refused.status()), "OVERLOADED");
+  EXPECT_EQ(WhyNot(refused.status()), "OVERLOADED");
   EXPECT_TRUE(Produce(*Find(), MakeBatch({"x"})).ok());
 }
 

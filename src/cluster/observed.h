@@ -12,6 +12,9 @@
 
 namespace cairn::cluster {
 
+// A node that said nothing for three pings does not answer.
+inline constexpr int64_t kSilentMs = 3'000;
+
 // A node as the leader of a group sees it.
 struct MemberView {
   bool reachable = false;

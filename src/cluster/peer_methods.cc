@@ -16,26 +16,26 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kLedGroupBytes = 12;
 constexpr size_t kGroupBytes = 8;
 
-absl::Status Wrong(std::string_view what) {
+absl::Status MalformedCall(std::string_view what) {
   return absl::InvalidArgumentError(base::StrCat("a peer's call: ", what));
 }
 
 absl::StatusOr<Json> ParseObject(std::string_view text) {
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return Wrong("not a JSON object");
+  if (!json.is_object()) return MalformedCall("not a JSON object");
   return json;
 }
 
 absl::StatusOr<std::string> Text(const Json& json, const char* key) {
   if (!json.contains(key) || !json[key].is_string()) {
-    return Wrong(base::StrCat("no text \"", key, "\""));
+    return MalformedCall(base::StrCat("no text \"", key, "\""));
   }
   return json[key].get<std::string>();
 }
 
 absl::StatusOr<int64_t> Number(const Json& json, const char* key) {
   if (!json.contains(key) || !json[key].is_number_integer()) {
-    return Wrong(base::StrCat("no number \"", key, "\""));
+    return MalformedCall(base::StrCat("no number \"", key, "\""));
   }
   return json[key].get<int64_t>();
 }
@@ -77,7 +77,7 @@ absl::StatusOr<JoinResponse> DecodeJoinResponse(std::string_view text) {
   JoinResponse response;
   CAIRN_ASSIGN_OR_RETURN(response.cluster_id, Id(json, "cluster_id"));
   CAIRN_ASSIGN_OR_RETURN(const int64_t node, Number(json, "node"));
-  if (node < 1 || node > INT32_MAX) return Wrong("\"node\" is no node id");
+  if (node < 1 || node > INT32_MAX) return MalformedCall("\"node\" is no node id");
   response.node = NodeId(static_cast<int32_t>(node));
   return response;
 }
@@ -118,7 +118,7 @@ std::string Encode(const std::vector<LedGroup>& groups) {
 }
 
 absl::StatusOr<std::vector<LedGroup>> DecodeLedGroups(std::string_view bytes) {
-  if (bytes.size() % kLedGroupBytes != 0) return Wrong("groups of a wrong size");
+  if (bytes.size() % kLedGroupBytes != 0) return MalformedCall("groups of a wrong size");
   std::vector<LedGroup> groups;
   for (; !bytes.empty(); bytes.remove_prefix(kLedGroupBytes)) {
     groups.push_back({GroupId(base::LoadLittleEndian<uint64_t>(bytes.data())),
@@ -135,7 +135,8 @@ std::string Encode(const TransferRequest& request) {
 }
 
 absl::StatusOr<TransferRequest> DecodeTransferRequest(std::string_view bytes) {
-  if (bytes.size() != kGroupBytes + sizeof(int32_t)) return Wrong("a transfer of a wrong size");
+  if (bytes.size() != kGroupBytes + sizeof(int32_t))
+    return MalformedCall("a transfer of a wrong size");
   return TransferRequest{GroupId(base::LoadLittleEndian<uint64_t>(bytes.data())),
                          NodeId(base::LoadLittleEndian<int32_t>(bytes.data() + kGroupBytes))};
 }
@@ -152,14 +153,14 @@ std::string Encode(const DamageReport& report) {
 absl::StatusOr<DamageReport> DecodeDamageReport(std::string_view text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_array() || json.size() > kMaxGroupsPerDamageReport) {
-    return Wrong("not an array of damaged logs");
+    return MalformedCall("not an array of damaged logs");
   }
   DamageReport report;
   for (const Json& one : json) {
-    if (!one.is_object()) return Wrong("a damaged log that is no object");
+    if (!one.is_object()) return MalformedCall("a damaged log that is no object");
     CAIRN_ASSIGN_OR_RETURN(const int64_t group, Number(one, "group"));
     CAIRN_ASSIGN_OR_RETURN(std::string words, Text(one, "text"));
-    if (group < 0 || words.size() > 3 * kMaxDamageTextBytes) return Wrong("no damaged log");
+    if (group < 0 || words.size() > 3 * kMaxDamageTextBytes) return MalformedCall("no damaged log");
     report[GroupId(static_cast<uint64_t>(group))] = std::move(words);
   }
   return report;
@@ -180,7 +181,7 @@ std::string EncodeGroup(GroupId group) {
 }
 
 absl::StatusOr<GroupId> DecodeGroup(std::string_view bytes) {
-  if (bytes.size() != kGroupBytes) return Wrong("a group of a wrong size");
+  if (bytes.size() != kGroupBytes) return MalformedCall("a group of a wrong size");
   return GroupId(base::LoadLittleEndian<uint64_t>(bytes.data()));
 }
 

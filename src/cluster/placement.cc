@@ -20,10 +20,6 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 void MakeFirst(std::vector<NodeId>& replicas, NodeId node) {
   const auto at = std::find(replicas.begin(), replicas.end(), node);
   std::rotate(replicas.begin(), at, at + 1);

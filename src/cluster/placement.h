@@ -7,6 +7,7 @@
 // Nothing is ever moved only to even out replicas: that costs more than it gives.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -20,6 +21,10 @@
 #include "cluster/metadata.h"
 
 namespace cairn::cluster {
+
+inline bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
 
 // Chooses nodes one at a time and counts what it chose.
 class Placement {

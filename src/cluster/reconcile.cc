@@ -14,10 +14,6 @@
 namespace cairn::cluster {
 namespace {
 
-bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 std::vector<NodeId> Without(std::vector<NodeId> nodes, NodeId node) {
   std::erase(nodes, node);
   return nodes;

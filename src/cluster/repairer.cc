@@ -13,8 +13,8 @@ namespace cairn::cluster {
 namespace {
 
 // Between two attempts at one log: first and longest.
-constexpr int64_t kFirstPauseMs = 1'000;
-constexpr int64_t kLongestPauseMs = 60'000;
+constexpr int64_t kFirstRepairPauseMs = 1'000;
+constexpr int64_t kLongestRepairPauseMs = 60'000;
 constexpr int64_t kFetchTimeoutNs = 10'000'000'000;
 // A log that changes under each attempt is left alone for a while.
 constexpr int kMostPreparations = 1'000;
@@ -327,7 +327,7 @@ void Repairer::OnJobDone(GroupId group, const absl::Status& status, const std::s
     dependencies_.event(Dependencies::Event::kDone, group, words);
     return OnRepaired(group);
   }
-  attempts.pause_ms = std::clamp(attempts.pause_ms * 2, kFirstPauseMs, kLongestPauseMs);
+  attempts.pause_ms = std::clamp(attempts.pause_ms * 2, kFirstRepairPauseMs, kLongestRepairPauseMs);
   attempts.next_ms = dependencies_.clock->MonotonicNs() / 1'000'000 + attempts.pause_ms;
   if (attempts.words != words) dependencies_.event(Dependencies::Event::kFailed, group, words);
   attempts.words = words;

@@ -82,7 +82,7 @@ Frame ParseFrame(std::string_view bytes, std::string& control) {
   return result;
 }
 
-log::Entry EntryOf(uint64_t index, std::string body) {
+log::Entry EntryWith(uint64_t index, std::string body) {
   return log::MakeControlEntry(log::EntryKind::kConfiguration, std::move(body), Index(index),
                                Term(2), Offset(100), 1234567);
 }
@@ -133,7 +133,7 @@ TEST(PeerCodecTest, EveryMessageComesBackInPiecesOfAnySize) {
       .term = Term(7), .prev_index = Index(8), .prev_term = Term(6), .commit = Index(5)};
   messages.push_back(append);
   for (const size_t size : {0u, 1u, 4095u, 4096u, 40'000u, 2'000'000u, 3u}) {
-    append.entries.push_back(EntryOf(9 + append.entries.size(), std::string(size, 'b')));
+    append.entries.push_back(EntryWith(9 + append.entries.size(), std::string(size, 'b')));
     append.count = static_cast<uint32_t>(append.entries.size());
     messages.push_back(append);
   }
@@ -223,7 +223,7 @@ TEST(PeerCodecTest, ErrorsAreCutToTheLimits) {
 
 TEST(PeerCodecTest, BodiesAreGatheredAndReceivedInOneBuffer) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, std::string(10'000, 'x')), EntryOf(6, std::string(50'000, 'y'))};
+  append.entries = {EntryWith(5, std::string(10'000, 'x')), EntryWith(6, std::string(50'000, 'y'))};
   env::SliceBuffer buffer;
   ASSERT_TRUE(EncodeMessage(GroupId(1), append, buffer).ok());
   const std::vector<env::Slice> slices = buffer.Take();
@@ -240,7 +240,7 @@ TEST(PeerCodecTest, BodiesAreGatheredAndReceivedInOneBuffer) {
 
 TEST(PeerCodecTest, WhatOneFileKnewOfItsDiskDoesNotTravel) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, "x")};
+  append.entries = {EntryWith(5, "x")};
   append.entries[0].header.durable_bytes = 77;
   const auto message = ParseMessage(MessageBytes(append));
   EXPECT_EQ(std::get<AppendEntries>(*message).entries[0].header.durable_bytes, 0u);
@@ -249,9 +249,10 @@ TEST(PeerCodecTest, WhatOneFileKnewOfItsDiskDoesNotTravel) {
 TEST(PeerCodecTest, MessagesOverTheLimitsAreNotSent) {
   env::SliceBuffer buffer;
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, std::string(40 << 20, 'x')), EntryOf(6, std::string(40 << 20, 'y'))};
+  append.entries = {EntryWith(5, std::string(40 << 20, 'x')),
+                    EntryWith(6, std::string(40 << 20, 'y'))};
   EXPECT_TRUE(absl::IsInvalidArgument(EncodeMessage(GroupId(1), append, buffer)));
-  append.entries.assign(kMaxEntriesPerMessage + 1, EntryOf(5, ""));
+  append.entries.assign(kMaxEntriesPerMessage + 1, EntryWith(5, ""));
   EXPECT_TRUE(absl::IsInvalidArgument(EncodeMessage(GroupId(1), append, buffer)));
   InstallSnapshot snapshot;
   snapshot.configuration.resize(100'000);
@@ -260,13 +261,13 @@ TEST(PeerCodecTest, MessagesOverTheLimitsAreNotSent) {
   append.entries.resize(kMaxEntriesPerMessage);
   EXPECT_EQ(std::get<AppendEntries>(*ParseMessage(MessageBytes(append))).count,
             kMaxEntriesPerMessage);
-  append.entries = {EntryOf(5, std::string(log::kMaxBodyBytes, 'x'))};
+  append.entries = {EntryWith(5, std::string(log::kMaxBodyBytes, 'x'))};
   EXPECT_TRUE(ParseMessage(MessageBytes(append)).ok());
 }
 
 TEST(PeerCodecTest, EveryFlippedBitIsNoticed) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, "body"), EntryOf(6, ""), EntryOf(7, "other body")};
+  append.entries = {EntryWith(5, "body"), EntryWith(6, ""), EntryWith(7, "other body")};
   std::vector<Message> messages = SimpleMessages();
   messages.push_back(append);
   for (const Message& message : messages) {
@@ -286,7 +287,7 @@ TEST(PeerCodecTest, EveryFlippedBitIsNoticed) {
 
 TEST(PeerCodecTest, EveryTruncationIsNoticed) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, "body"), EntryOf(6, std::string(50'000, 'x'))};
+  append.entries = {EntryWith(5, "body"), EntryWith(6, std::string(50'000, 'x'))};
   for (const Message& message : {Message(append), Message(Probe{Term(1), 2})}) {
     const std::string good = MessageBytes(message);
     for (size_t size = 1; size < good.size(); size += size < 300 ? 1 : 997) {
@@ -324,7 +325,7 @@ TEST(PeerCodecTest, WellSummedNonsenseIsMalformed) {
   EXPECT_TRUE(malformed(Crafted(FrameType::kRequestVote, vote))) << "a flag of 2";
 
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, "body"), EntryOf(6, "more")};
+  append.entries = {EntryWith(5, "body"), EntryWith(6, "more")};
   const std::string whole = MessageBytes(append);
   const std::string control = whole.substr(kFrameHeaderBytes, whole.size() - kFrameHeaderBytes - 8);
   EXPECT_FALSE(malformed(Crafted(FrameType::kAppendEntries, control, "bodymore")));
@@ -341,7 +342,7 @@ TEST(PeerCodecTest, WellSummedNonsenseIsMalformed) {
 
 TEST(PeerCodecTest, TracedEntriesKeepTheirContext) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, "a"), EntryOf(6, "b"), EntryOf(7, "c")};
+  append.entries = {EntryWith(5, "a"), EntryWith(6, "b"), EntryWith(7, "c")};
   base::TraceContext context;
   context.trace_id.fill(1);
   context.span_id.fill(2);
@@ -360,7 +361,7 @@ TEST(PeerCodecTest, TracedEntriesKeepTheirContext) {
 TEST(PeerCodecTest, TracesOfNoEntryAreRefused) {
   const std::string traces = [] {
     AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-    append.entries = {EntryOf(5, "")};
+    append.entries = {EntryWith(5, "")};
     append.entries[0].trace.trace_id.fill(1);
     append.entries[0].trace.span_id.fill(2);
     append.entries[0].trace.sampled = true;
@@ -400,7 +401,7 @@ TEST(PeerCodecTest, OversizedFramesAreRefusedByTheirHeader) {
 
 TEST(PeerCodecTest, AClaimedLengthCostsNoMemoryBeforeItComes) {
   AppendEntries append{.term = Term(2), .prev_index = Index(4)};
-  append.entries = {EntryOf(5, std::string(60 << 20, 'x'))};
+  append.entries = {EntryWith(5, std::string(60 << 20, 'x'))};
   const std::string bytes = MessageBytes(append);
   FrameReader reader(kMaxFrameBytes);
   std::copy_n(bytes.begin(), 1000, reader.Space().begin());
@@ -423,7 +424,7 @@ TEST(PeerCodecTest, GoldenBytes) {
             "6c6963650a00616c6963653a38343030");
   AppendEntries append{
       .term = Term(2), .prev_index = Index(4), .prev_term = Term(1), .commit = Index(3)};
-  append.entries = {EntryOf(5, "body")};
+  append.entries = {EntryWith(5, "body")};
   EXPECT_EQ(Hex(MessageBytes(append)),
             "221c64f6f6753b8d6c00000004000000000000001200000001000000000000000200000001000000"
             "040000000000000003000000000000000100000063726e311fb0c61d0400000050c93f2600000000"

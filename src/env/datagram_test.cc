@@ -18,7 +18,7 @@
 namespace cairn::env {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
 
 TEST(EventLoopDatagramTest, CarriesDatagramsBothWays) {
   EventLoop loop("datagrams");
@@ -83,7 +83,7 @@ class SimDatagramTest : public testing::Test {
   int Arrived(int sent) {
     got_.clear();
     for (int i = 0; i < sent; ++i) a_->Send("b:2", std::to_string(i));
-    executor_.RunFor(kSecond);
+    executor_.RunFor(kSecondNs);
     return static_cast<int>(got_.size());
   }
 
@@ -107,7 +107,7 @@ TEST_F(SimDatagramTest, ArrivesOnceAndInAnyOrder) {
   a_->Send("c:2", "x");
   a_->Send("b:3", "x");
   a_->Send("nonsense", "x");
-  executor_.RunFor(kSecond);
+  executor_.RunFor(kSecondNs);
   EXPECT_EQ(got_.size(), 100u);
 }
 
@@ -129,7 +129,7 @@ TEST_F(SimDatagramTest, APausedHostHearsItLater) {
   fabric_.Pause("b");
   EXPECT_EQ(Arrived(10), 0);
   fabric_.Resume("b");
-  executor_.RunFor(kSecond);
+  executor_.RunFor(kSecondNs);
   EXPECT_EQ(got_.size(), 10u);
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kMillisecond = 1'000'000;
 
 // Runs `task` on the loop and waits for it.
 void RunOn(EventLoop& loop, Executor::Task task) {
@@ -97,7 +97,7 @@ TEST(EventLoopTest, EndsInSpiteOfTasksThatPostMore) {
   std::function<void()> again = [&] { loop.Post([&] { again(); }); };
   RunOn(loop, [&] { again(); });
   auto posts = std::make_shared<PostsWhenItDies>(&loop);
-  loop.PostAfter(3600'000 * kMs, [posts = std::move(posts)] {});
+  loop.PostAfter(3600'000 * kMillisecond, [posts = std::move(posts)] {});
 }
 
 TEST(EventLoopTest, TimersRunInTheOrderOfTheirDeadlines) {
@@ -111,9 +111,9 @@ TEST(EventLoopTest, TimersRunInTheOrderOfTheirDeadlines) {
     };
   };
   RunOn(loop, [&] {
-    loop.PostAfter(30 * kMs, record(4));
-    loop.PostAfter(10 * kMs, record(2));
-    loop.PostAfter(20 * kMs, record(3));
+    loop.PostAfter(30 * kMillisecond, record(4));
+    loop.PostAfter(10 * kMillisecond, record(2));
+    loop.PostAfter(20 * kMillisecond, record(3));
     loop.PostAfter(0, record(1));
   });
   done.wait();
@@ -125,19 +125,19 @@ TEST(EventLoopTest, ATimerNeverRunsEarly) {
   const int64_t start_ns = SystemClock().MonotonicNs();
   int64_t ran_ns = 0;
   std::latch done(1);
-  loop.PostAfter(20 * kMs, [&] {
+  loop.PostAfter(20 * kMillisecond, [&] {
     ran_ns = SystemClock().MonotonicNs();
     done.count_down();
   });
   done.wait();
-  EXPECT_GE(ran_ns - start_ns, 20 * kMs);
+  EXPECT_GE(ran_ns - start_ns, 20 * kMillisecond);
 }
 
 TEST(EventLoopTest, AnEarlierTimerOvertakesOneThatWasSet) {
   EventLoop loop("test");
-  loop.PostAfter(3600'000 * kMs, [] { ADD_FAILURE() << "an hour has not passed"; });
+  loop.PostAfter(3600'000 * kMillisecond, [] { ADD_FAILURE() << "an hour has not passed"; });
   std::latch done(1);
-  loop.PostAfter(1 * kMs, [&] { done.count_down(); });
+  loop.PostAfter(1 * kMillisecond, [&] { done.count_down(); });
   done.wait();
 }
 
@@ -151,8 +151,9 @@ TEST(EventLoopTest, ACancelledTimerDoesNotRun) {
   EventLoop loop("test");
   std::latch done(1);
   RunOn(loop, [&] {
-    loop.Cancel(loop.PostAfter(1 * kMs, [] { ADD_FAILURE() << "cancelled before its time"; }));
-    loop.PostAfter(2 * kMs, [&] { done.count_down(); });
+    loop.Cancel(
+        loop.PostAfter(1 * kMillisecond, [] { ADD_FAILURE() << "cancelled before its time"; }));
+    loop.PostAfter(2 * kMillisecond, [&] { done.count_down(); });
     loop.Cancel(12345);  // never given out
   });
   done.wait();
@@ -165,7 +166,7 @@ TEST(EventLoopTest, ATimerMayCancelTheNextOneThatIsDue) {
   RunOn(loop, [&] {
     loop.PostAfter(0, [&] { loop.Cancel(victim); });
     victim = loop.PostAfter(0, [] { ADD_FAILURE() << "cancelled by the one before"; });
-    loop.PostAfter(1 * kMs, [&] { done.count_down(); });
+    loop.PostAfter(1 * kMillisecond, [&] { done.count_down(); });
   });
   done.wait();
 }
@@ -175,7 +176,7 @@ TEST(EventLoopTest, DropsWaitingTimersAtItsEnd) {
   const std::weak_ptr<int> watch = held;
   {
     EventLoop loop("test");
-    loop.PostAfter(3600'000 * kMs, [held = std::move(held)] { ADD_FAILURE(); });
+    loop.PostAfter(3600'000 * kMillisecond, [held = std::move(held)] { ADD_FAILURE(); });
     EXPECT_FALSE(watch.expired());
   }
   EXPECT_TRUE(watch.expired());
@@ -192,9 +193,9 @@ TEST(EventLoopTest, SleepsWhileThereIsNothingToDo) {
   };
   const int64_t before_ns = cpu_ns();
   std::latch done(1);
-  loop.PostAfter(200 * kMs, [&] { done.count_down(); });
+  loop.PostAfter(200 * kMillisecond, [&] { done.count_down(); });
   done.wait();
-  EXPECT_LT(cpu_ns() - before_ns, 10 * kMs);
+  EXPECT_LT(cpu_ns() - before_ns, 10 * kMillisecond);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace cairn::env {
 namespace {
 
 // As the kernel's listen queue; what does not fit is dropped and tried again.
-constexpr size_t kListenBacklog = 4096;
+constexpr size_t kMaxBacklog = 4096;
 // A lost connection request is sent again after this long, as Linux does.
 constexpr int64_t kConnectRetryNs = 1'000'000'000;
 
@@ -76,7 +76,7 @@ class SimNetwork::SimListener final : public Listener {
 
   // False when the backlog is full.
   bool Offer(std::shared_ptr<Stream> stream) {
-    if (backlog_.size() >= kListenBacklog) return false;
+    if (backlog_.size() >= kMaxBacklog) return false;
     backlog_.push_back(std::move(stream));
     Finish();
     return true;

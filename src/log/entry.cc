@@ -15,7 +15,7 @@ namespace {
 using base::LoadLittleEndian;
 using base::StoreLittleEndian;
 
-constexpr uint32_t kMagic = 0x316e7263;  // "crn1" in the file
+constexpr uint32_t kEntryMagic = 0x316e7263;  // "crn1" in the file
 
 // Byte positions of the fields; docs/formats/store.md has the same table.
 enum : size_t {
@@ -47,7 +47,7 @@ constexpr uint64_t kMaxUncompressedBytes = 1u << 30;
 }  // namespace
 
 void EncodeEntryHeader(const EntryHeader& header, HeaderSeed seed, char* to) {
-  StoreLittleEndian<uint32_t>(to + kMagicAt, kMagic);
+  StoreLittleEndian<uint32_t>(to + kMagicAt, kEntryMagic);
   StoreLittleEndian<uint32_t>(to + kBodyBytesAt, header.body_bytes);
   StoreLittleEndian<uint32_t>(to + kBodyCrcAt, header.body_crc);
   StoreLittleEndian<uint32_t>(to + kDurableBytesAt, header.durable_bytes);
@@ -72,9 +72,9 @@ void EncodeEntryHeader(const EntryHeader& header, HeaderSeed seed, char* to) {
 
 absl::StatusOr<EntryHeader> DecodeEntryHeader(std::string_view bytes, HeaderSeed seed) {
   const char* from = bytes.data();
-  if (const auto magic = LoadLittleEndian<uint32_t>(from + kMagicAt); magic != kMagic) {
+  if (const auto magic = LoadLittleEndian<uint32_t>(from + kMagicAt); magic != kEntryMagic) {
     return absl::DataLossError(
-        absl::StrFormat("no entry header: magic is %08x, expected %08x", magic, kMagic));
+        absl::StrFormat("no entry header: magic is %08x, expected %08x", magic, kEntryMagic));
   }
   const uint32_t found =
       base::ExtendCrc32c(seed, bytes.substr(kCoveredFrom, kEntryHeaderBytes - kCoveredFrom));

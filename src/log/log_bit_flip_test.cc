@@ -11,9 +11,9 @@ namespace {
 // Under the sanitizers every bit takes too long; a stride prime to 8 still meets each bit of a
 // byte.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kStride = 101;
+constexpr uint64_t kBitStride = 101;
 #else
-constexpr uint64_t kStride = 1;
+constexpr uint64_t kBitStride = 1;
 #endif
 
 class LogBitFlipTest : public ::testing::TestWithParam<LogEnd> {};
@@ -26,7 +26,7 @@ TEST_P(LogBitFlipTest, NoFlippedBitGivesAWrongRecordOrASilentLoss) {
   uint64_t losses = 0;
   for (const std::string& path : log.Files()) {
     const uint64_t bits = log.SizeOf(path) * 8;
-    for (uint64_t bit = 0; bit < bits; bit += kStride) {
+    for (uint64_t bit = 0; bit < bits; bit += kBitStride) {
       const auto copy = log.Copy();
       ASSERT_TRUE(copy->FlipBit(path, bit).ok());
       const Judgement judgement = log.Judge(*copy);

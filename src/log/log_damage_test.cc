@@ -10,9 +10,9 @@ namespace cairn::log {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kStride = 13;
+constexpr uint64_t kLengthStride = 13;
 #else
-constexpr uint64_t kStride = 1;
+constexpr uint64_t kLengthStride = 1;
 #endif
 
 constexpr uint64_t kBlock = 4096;
@@ -24,7 +24,7 @@ TEST_P(LogDamageTest, NoShorterFileShortensTheLog) {
   DamageableLog log(GetParam(), 1);
   for (const std::string& path : log.Files()) {
     const uint64_t size = log.SizeOf(path);
-    for (uint64_t length = 0; length < size; length += kStride) {
+    for (uint64_t length = 0; length < size; length += kLengthStride) {
       const auto copy = log.Copy();
       ASSERT_TRUE(copy->Open(path, env::OpenMode::kReadWrite).value()->Truncate(length).ok());
       const Judgement judgement = log.Judge(*copy);

@@ -10,10 +10,10 @@ namespace cairn::log {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kBitStride = 1009;
+constexpr uint64_t kRepairStride = 1009;
 constexpr uint64_t kCutStride = 131;
 #else
-constexpr uint64_t kBitStride = 7;
+constexpr uint64_t kRepairStride = 7;
 constexpr uint64_t kCutStride = 5;
 #endif
 
@@ -26,7 +26,7 @@ TEST_P(LogRepairTest, EveryFlippedBitIsRepaired) {
   for (const std::string& path : log.Files()) {
     if (!path.ends_with(".store")) continue;
     const uint64_t bits = log.SizeOf(path) * 8;
-    for (uint64_t bit = 0; bit < bits; bit += kBitStride) {
+    for (uint64_t bit = 0; bit < bits; bit += kRepairStride) {
       const auto copy = log.Copy();
       ASSERT_TRUE(copy->FlipBit(path, bit).ok());
       const Judgement judgement = log.JudgeRepair(*copy);

@@ -27,7 +27,7 @@ constexpr size_t kEntryBytes = 32;
 constexpr size_t kIdentityBytes = 32;
 constexpr size_t kDurableMarkBytes = 28;
 constexpr size_t kCloseMarkBytes = 44;
-constexpr char kMagic[8] = {'c', 'a', 'i', 'r', 'n', 'i', 'd', 'x'};
+constexpr char kIndexMagic[8] = {'c', 'a', 'i', 'r', 'n', 'i', 'd', 'x'};
 // Room that a new index gets; it doubles from there. 1,000 idle partitions take 16 MiB of disk.
 constexpr uint64_t kInitialBytes = 4 * kPageBytes;
 
@@ -54,7 +54,7 @@ uint32_t IdentitySeed(const StoreHeader& store) {
 }
 
 void EncodeIdentity(const StoreHeader& store, char* to) {
-  std::memcpy(to, kMagic, sizeof(kMagic));
+  std::memcpy(to, kIndexMagic, sizeof(kIndexMagic));
   StoreLittleEndian<uint32_t>(to + 8, store.generation);
   StoreLittleEndian<uint64_t>(to + 12, store.base_offset.value());
   StoreLittleEndian<uint64_t>(to + 20, store.base_index.value());

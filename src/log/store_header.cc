@@ -14,14 +14,14 @@ namespace {
 using base::LoadLittleEndian;
 using base::StoreLittleEndian;
 
-constexpr std::string_view kMagic = "cairnlog";
+constexpr std::string_view kStoreMagic = "cairnlog";
 constexpr size_t kCopyBytes = 80;
 constexpr size_t kSecondCopyAt = 512;
 constexpr size_t kCrcAt = kCopyBytes - 4;
 
 absl::StatusOr<StoreHeader> DecodeCopy(std::string_view copy) {
   const char* from = copy.data();
-  if (copy.substr(0, kMagic.size()) != kMagic) {
+  if (copy.substr(0, kStoreMagic.size()) != kStoreMagic) {
     return absl::DataLossError("not a store file: the magic \"cairnlog\" is missing");
   }
   const uint32_t found = base::Crc32c(copy.substr(0, kCrcAt));
@@ -63,7 +63,7 @@ HeaderSeed StoreHeader::SeedAt(uint64_t position) const {
 std::string EncodeStoreHeader(const StoreHeader& header) {
   std::string block(kStoreHeaderBytes, '\0');
   char* to = block.data();
-  std::memcpy(to, kMagic.data(), kMagic.size());
+  std::memcpy(to, kStoreMagic.data(), kStoreMagic.size());
   StoreLittleEndian<uint16_t>(to + 8, kStoreFormatVersion);
   StoreLittleEndian<uint32_t>(to + 12, header.generation);
   std::memcpy(to + 16, header.topic_id.bytes().data(), 16);

@@ -55,12 +55,12 @@ class Reader {
   bool failed_ = false;
 };
 
-ClientHello Malformed(std::string_view why) {
+ClientHello MalformedHello(std::string_view why) {
   return {.state = ClientHello::State::kMalformed, .needed_bytes = 0, .why = why, .protocols = {}};
 }
 
 ClientHello NeedMore(size_t total_bytes) {
-  if (total_bytes > kMaxClientHelloBytes) return Malformed("too large");
+  if (total_bytes > kMaxClientHelloBytes) return MalformedHello("too large");
   return {.state = ClientHello::State::kIncomplete,
           .needed_bytes = total_bytes,
           .why = {},
@@ -71,13 +71,13 @@ ClientHello NeedMore(size_t total_bytes) {
 ClientHello ReadProtocols(std::string_view data) {
   Reader outer(data);
   Reader list(outer.Vector(2));
-  if (outer.failed() || !outer.empty() || list.empty()) return Malformed("ALPN has no list");
+  if (outer.failed() || !outer.empty() || list.empty()) return MalformedHello("ALPN has no list");
   ClientHello hello;
   hello.state = ClientHello::State::kComplete;
   while (!list.empty()) {
     const std::string_view name = list.Vector(1);
-    if (list.failed()) return Malformed("an ALPN protocol goes beyond its list");
-    if (name.empty()) return Malformed("an ALPN protocol without a name");
+    if (list.failed()) return MalformedHello("an ALPN protocol goes beyond its list");
+    if (name.empty()) return MalformedHello("an ALPN protocol without a name");
     hello.protocols.emplace_back(name);
   }
   return hello;
@@ -86,31 +86,31 @@ ClientHello ReadProtocols(std::string_view data) {
 // `body`: the ClientHello without the header of its message.
 ClientHello ReadHello(std::string_view body) {
   Reader reader(body);
-  if (reader.Number(2) >> 8 != kMajorVersion) return Malformed("not a version of TLS");
+  if (reader.Number(2) >> 8 != kMajorVersion) return MalformedHello("not a version of TLS");
   reader.Take(32);  // random
-  if (reader.Vector(1).size() > 32) return Malformed("the session id is too long");
+  if (reader.Vector(1).size() > 32) return MalformedHello("the session id is too long");
   const std::string_view cipher_suites = reader.Vector(2);
   const std::string_view compression_methods = reader.Vector(1);
-  if (reader.failed()) return Malformed("a field goes beyond the hello");
+  if (reader.failed()) return MalformedHello("a field goes beyond the hello");
   if (cipher_suites.empty() || cipher_suites.size() % 2 != 0) {
-    return Malformed("the list of cipher suites has no sense");
+    return MalformedHello("the list of cipher suites has no sense");
   }
-  if (compression_methods.empty()) return Malformed("no compression method");
+  if (compression_methods.empty()) return MalformedHello("no compression method");
 
   ClientHello hello;
   hello.state = ClientHello::State::kComplete;
   if (reader.empty()) return hello;  // up to TLS 1.2 there may be no extensions
   Reader extensions(reader.Vector(2));
   if (reader.failed() || !reader.empty()) {
-    return Malformed("the extensions are not as long as they say");
+    return MalformedHello("the extensions are not as long as they say");
   }
   bool seen = false;
   while (!extensions.empty()) {
     const uint32_t type = extensions.Number(2);
     const std::string_view data = extensions.Vector(2);
-    if (extensions.failed()) return Malformed("an extension goes beyond the others");
+    if (extensions.failed()) return MalformedHello("an extension goes beyond the others");
     if (type != kAlpnExtension) continue;
-    if (seen) return Malformed("ALPN twice");
+    if (seen) return MalformedHello("ALPN twice");
     seen = true;
     hello = ReadProtocols(data);
     if (hello.state != ClientHello::State::kComplete) return hello;
@@ -170,22 +170,22 @@ ClientHello PeekClientHello(std::string_view received) {
   for (size_t at = 0;;) {  // the start of a record
     const std::string_view header = bytes.substr(at, kRecordHeaderBytes);
     if (!header.empty() && static_cast<uint8_t>(header[0]) != kHandshakeRecord) {
-      return Malformed("a record that is not of the handshake");
+      return MalformedHello("a record that is not of the handshake");
     }
     if (header.size() > 1 && static_cast<uint8_t>(header[1]) != kMajorVersion) {
-      return Malformed("a record of no version of TLS");
+      return MalformedHello("a record of no version of TLS");
     }
     const size_t fragment_at = at + kRecordHeaderBytes;
     // The rest comes in this record or in several, each with a header of its own.
     const size_t missing = message.least_bytes() - message.size();
     if (header.size() < kRecordHeaderBytes) return NeedMore(fragment_at + missing);
     const size_t length = BigEndian(header.substr(3));
-    if (length == 0) return Malformed("an empty record");
-    if (length > kMaxFragmentBytes) return Malformed("a record that is too long");
+    if (length == 0) return MalformedHello("an empty record");
+    if (length > kMaxFragmentBytes) return MalformedHello("a record that is too long");
 
     const std::string_view fragment = bytes.substr(fragment_at, length);
     message.Append(fragment);
-    if (const std::string_view why = message.Judge(); !why.empty()) return Malformed(why);
+    if (const std::string_view why = message.Judge(); !why.empty()) return MalformedHello(why);
     if (message.complete()) return ReadHello(message.body());
     if (fragment.size() < length) {
       const size_t rest = message.least_bytes() - message.size();

@@ -19,7 +19,6 @@ constexpr int64_t kLeastPauseMs = 200;
 constexpr int64_t kMostPauseMs = 4'000;
 // A crash in the middle of the disk's work comes within this many changes.
 constexpr uint64_t kCrashWithinMutations = 400;
-constexpr int64_t kUsualDiskNs = 400'000;
 
 }  // namespace
 

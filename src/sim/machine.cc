@@ -9,7 +9,6 @@
 namespace cairn::sim {
 namespace {
 
-constexpr int64_t kUsualDiskNs = 400'000;  // a good disk: up to 0.4 ms for a write with its sync
 constexpr uint64_t kRoomyDisk = uint64_t{1} << 40;
 constexpr char kPeerByte = 1;
 

@@ -32,7 +32,7 @@ constexpr char kSealedStream[] =
     "ab39fee943cf1f92216d12321bad657c58b6"
     "11e91e86d7e960395be91a834283bc49";
 
-std::string Bytes(std::string_view hex, std::string_view more = "") {
+std::string Unhex(std::string_view hex, std::string_view more = "") {
   return absl::HexStringToBytes(std::string(hex)) + absl::HexStringToBytes(std::string(more));
 }
 
@@ -68,20 +68,20 @@ std::string Stream(std::string_view bytes, const Envelope& envelope) {
 }
 
 TEST(LabelTest, WhatNewerMembersSendIsRead) {
-  EXPECT_EQ(Packet(Bytes(kBlue, kAck), With("blue", false)), "ack");
-  EXPECT_EQ(Stream(Bytes(kBlue, kAck), With("blue", false)), "ack");
-  EXPECT_EQ(Packet(Bytes(kBlue, kSealedPacket), With("blue", true)), "ack");
-  EXPECT_EQ(Stream(Bytes(kBlue, kSealedStream), With("blue", true)), "ack");
+  EXPECT_EQ(Packet(Unhex(kBlue, kAck), With("blue", false)), "ack");
+  EXPECT_EQ(Stream(Unhex(kBlue, kAck), With("blue", false)), "ack");
+  EXPECT_EQ(Packet(Unhex(kBlue, kSealedPacket), With("blue", true)), "ack");
+  EXPECT_EQ(Stream(Unhex(kBlue, kSealedStream), With("blue", true)), "ack");
 }
 
 TEST(LabelTest, WhatIsSentBeginsAsTheirs) {
   env::SimRandom random(1);
-  EXPECT_EQ(MakePacket(Bytes(kAck), With("blue", false), {}, random), Bytes(kBlue, kAck));
+  EXPECT_EQ(MakePacket(Unhex(kAck), With("blue", false), {}, random), Unhex(kBlue, kAck));
   for (const bool sealed : {false, true}) {
     const Envelope blue = With("blue", sealed);
     const std::string stream = MakeStream(Ack{7, ""}, blue, false, random);
-    EXPECT_TRUE(stream.starts_with(Bytes(kBlue)));
-    EXPECT_EQ(stream.size(), Bytes(kBlue, sealed ? kSealedStream : kAck).size());
+    EXPECT_TRUE(stream.starts_with(Unhex(kBlue)));
+    EXPECT_EQ(stream.size(), Unhex(kBlue, sealed ? kSealedStream : kAck).size());
   }
 }
 
@@ -90,27 +90,27 @@ TEST(LabelTest, AnotherOneOrNoneIsRefused) {
     const char* packet = sealed ? kSealedPacket : kAck;
     const char* stream = sealed ? kSealedStream : kAck;
     for (const char* label : {"", "green", "blue ", "blu", "Blue"}) {
-      EXPECT_EQ(Packet(Bytes(kBlue, packet), With(label, sealed)), "PERMISSION_DENIED") << label;
-      EXPECT_EQ(Stream(Bytes(kBlue, stream), With(label, sealed)), "PERMISSION_DENIED") << label;
+      EXPECT_EQ(Packet(Unhex(kBlue, packet), With(label, sealed)), "PERMISSION_DENIED") << label;
+      EXPECT_EQ(Stream(Unhex(kBlue, stream), With(label, sealed)), "PERMISSION_DENIED") << label;
     }
-    EXPECT_EQ(Packet(Bytes(packet), With("blue", sealed)), "PERMISSION_DENIED");
-    EXPECT_EQ(Stream(Bytes(stream), With("blue", sealed)), "PERMISSION_DENIED");
+    EXPECT_EQ(Packet(Unhex(packet), With("blue", sealed)), "PERMISSION_DENIED");
+    EXPECT_EQ(Stream(Unhex(stream), With("blue", sealed)), "PERMISSION_DENIED");
   }
 }
 
 // The label is bound to what is sealed: one that was exchanged on the way opens nothing.
 TEST(LabelTest, AnExchangedLabelOpensNothing) {
   const char kTeal[] = "f4047465616c";
-  EXPECT_EQ(Packet(Bytes(kTeal, kSealedPacket), With("teal", true)), "UNAUTHENTICATED");
-  EXPECT_EQ(Stream(Bytes(kTeal, kSealedStream), With("teal", true)), "UNAUTHENTICATED");
-  EXPECT_EQ(Packet(Bytes(kSealedPacket), With("", true)), "UNAUTHENTICATED");
-  EXPECT_EQ(Stream(Bytes(kSealedStream), With("", true)), "UNAUTHENTICATED");
+  EXPECT_EQ(Packet(Unhex(kTeal, kSealedPacket), With("teal", true)), "UNAUTHENTICATED");
+  EXPECT_EQ(Stream(Unhex(kTeal, kSealedStream), With("teal", true)), "UNAUTHENTICATED");
+  EXPECT_EQ(Packet(Unhex(kSealedPacket), With("", true)), "UNAUTHENTICATED");
+  EXPECT_EQ(Stream(Unhex(kSealedStream), With("", true)), "UNAUTHENTICATED");
 }
 
 TEST(LabelTest, OneOfAnyLengthIsReadAndALongerOneCannotBe) {
   env::SimRandom random(1);
   const Envelope longest = With(std::string(kMaxLabelBytes, 'l'), true);
-  EXPECT_EQ(Packet(MakePacket(Bytes(kAck), longest, {}, random), longest), "ack");
+  EXPECT_EQ(Packet(MakePacket(Unhex(kAck), longest, {}, random), longest), "ack");
   EXPECT_EQ(Stream(MakeStream(Ack{7, ""}, longest, false, random), longest), "ack");
   SerfConfig config;
   config.swim.name = "n1";
@@ -123,21 +123,21 @@ TEST(LabelTest, AHeaderThatIsCutShortOrEmptyIsNone) {
   const Envelope blue = With("blue", false);
   // It announces more than the datagram has; a stream may still bring it.
   for (const char* cut : {"f4", "f404", "f404626c75", "f4ff626c7565", "f4ff"}) {
-    EXPECT_EQ(Packet(Bytes(cut), blue), "OUT_OF_RANGE") << cut;
-    EXPECT_EQ(Stream(Bytes(cut), blue), "waits") << cut;
+    EXPECT_EQ(Packet(Unhex(cut), blue), "OUT_OF_RANGE") << cut;
+    EXPECT_EQ(Stream(Unhex(cut), blue), "waits") << cut;
   }
-  EXPECT_EQ(Packet(Bytes(kBlue), blue), "INVALID_ARGUMENT") << "nothing behind it";
-  EXPECT_EQ(Stream(Bytes(kBlue), blue), "waits");
+  EXPECT_EQ(Packet(Unhex(kBlue), blue), "INVALID_ARGUMENT") << "nothing behind it";
+  EXPECT_EQ(Stream(Unhex(kBlue), blue), "waits");
   for (const char* label : {"", "blue"}) {
-    EXPECT_EQ(Packet(Bytes("f400", kAck), With(label, false)), "INVALID_ARGUMENT");
-    EXPECT_EQ(Stream(Bytes("f400", kAck), With(label, false)), "INVALID_ARGUMENT");
+    EXPECT_EQ(Packet(Unhex("f400", kAck), With(label, false)), "INVALID_ARGUMENT");
+    EXPECT_EQ(Stream(Unhex("f400", kAck), With(label, false)), "INVALID_ARGUMENT");
   }
 }
 
 TEST(LabelTest, OneLabelIsEnough) {
   const Envelope blue = With("blue", false);
-  EXPECT_EQ(Packet(Bytes(kBlue) + Bytes(kBlue, kAck), blue), "INVALID_ARGUMENT");
-  EXPECT_EQ(Stream(Bytes(kBlue) + Bytes(kBlue, kAck), blue), "INVALID_ARGUMENT");
+  EXPECT_EQ(Packet(Unhex(kBlue) + Unhex(kBlue, kAck), blue), "INVALID_ARGUMENT");
+  EXPECT_EQ(Stream(Unhex(kBlue) + Unhex(kBlue, kAck), blue), "INVALID_ARGUMENT");
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace cairn::gossip {
 namespace {
 
-std::string Bytes(const nlohmann::json& value) {
+std::string Packed(const nlohmann::json& value) {
   const auto bytes = nlohmann::json::to_msgpack(value);
   return {bytes.begin(), bytes.end()};
 }
@@ -42,27 +42,27 @@ TEST(MsgpackTest, WritesIntegersAsAnotherLibraryDoes) {
   for (const int64_t value : kIntegers) {
     MsgpackWriter writer;
     writer.Int(value);
-    EXPECT_EQ(writer.bytes(), Bytes(value)) << value;
+    EXPECT_EQ(writer.bytes(), Packed(value)) << value;
   }
 }
 
 TEST(MsgpackTest, ReadsWhatAnotherLibraryWrites) {
   for (const int64_t value : kIntegers) {
-    const std::string bytes = Bytes(value);
+    const std::string bytes = Packed(value);
     MsgpackReader reader(bytes);
     int64_t found = 0;
     EXPECT_TRUE(reader.Take(found) && found == value) << value;
   }
   for (const size_t size : {0, 1, 31, 32, 255, 256, 65535, 65536}) {  // str 8 among them
     const std::string text(size, 'x');
-    const std::string bytes = Bytes(text) + Bytes(nlohmann::json::binary({1, 2, 3}));
+    const std::string bytes = Packed(text) + Packed(nlohmann::json::binary({1, 2, 3}));
     MsgpackReader reader(bytes);
     std::string found;
     std::string binary;
     EXPECT_TRUE(reader.Take(found) && found == text) << size;
     EXPECT_TRUE(reader.Take(binary) && binary == "\1\2\3");
   }
-  const std::string bytes = Bytes({true, false, 1.5, 3}) + Bytes(nullptr);
+  const std::string bytes = Packed({true, false, 1.5, 3}) + Packed(nullptr);
   MsgpackReader reader(bytes);
   uint32_t count = 0;
   bool yes = false;
@@ -86,7 +86,7 @@ TEST(MsgpackTest, WritesStringsInTheOldForm) {
 
 TEST(MsgpackTest, AnIntegerMustFit) {
   for (const auto& [bytes, fits] :
-       {std::pair(Bytes(255), true), {Bytes(256), false}, {Bytes(-1), false}}) {
+       {std::pair(Packed(255), true), {Packed(256), false}, {Packed(-1), false}}) {
     MsgpackReader reader(bytes);
     uint8_t value = 0;
     EXPECT_EQ(reader.Take(value), fits);
@@ -99,7 +99,7 @@ TEST(MsgpackTest, SkipsAnyValue) {
                                 {"b", {{"c", std::string(300, 'y')}}},
                                 {"d", nlohmann::json::binary({1, 2, 3}, 7)},
                                 {"e", nlohmann::json::binary({1, 2, 3, 4}, 8)}};
-  const std::string bytes = Bytes(value);
+  const std::string bytes = Packed(value);
   MsgpackReader reader(bytes);
   EXPECT_TRUE(reader.Skip()) << reader.status();
   EXPECT_EQ(reader.rest(), "");
@@ -125,7 +125,7 @@ TEST(MsgpackTest, NestingAndCountsAreBounded) {
 }
 
 TEST(MsgpackTest, UnknownFieldsAreSkipped) {
-  const std::string bytes = Bytes({{"New", {1, 2, {{"x", 3}}}}, {"SeqNo", 9}});
+  const std::string bytes = Packed({{"New", {1, 2, {{"x", 3}}}}, {"SeqNo", 9}});
   MsgpackReader reader(bytes);
   uint32_t sequence = 0;
   EXPECT_TRUE(reader.TakeStruct([&](std::string_view name) {

@@ -8,7 +8,7 @@
 namespace cairn::gossip {
 namespace {
 
-Address At(const std::string& text) { return Address::Parse(text).value(); }
+Address AddressAt(const std::string& text) { return Address::Parse(text).value(); }
 
 TEST(SerfMessagesTest, EveryMessageComesBackAsItWas) {
   const SerfMessage messages[] = {
@@ -18,7 +18,7 @@ TEST(SerfMessagesTest, EveryMessageComesBackAsItWas) {
       UserEvent{5, "deploy", "", true},
       Query{9,
             77,
-            At("10.0.0.1:7946"),
+            AddressAt("10.0.0.1:7946"),
             "a",
             {NodeFilter{{"a", "b"}}, TagFilter{"role", "^web"}},
             kQueryFlagAck,
@@ -29,10 +29,10 @@ TEST(SerfMessagesTest, EveryMessageComesBackAsItWas) {
       Query{},
       QueryResponse{9, 77, "b", kQueryFlagAck, ""},
       QueryResponse{9, 77, "b", 0, std::string(1000, 'r')},
-      Relay{At("[::1]:7946"), "a", Encode(QueryResponse{9, 77, "b", 0, "x"})},
+      Relay{AddressAt("[::1]:7946"), "a", Encode(QueryResponse{9, 77, "b", 0, "x"})},
       KeyRequest{std::string(32, '\xff')},
       KeyResponse{true, "", {"a2V5"}, "a2V5"},
-      ConflictResponse{"a", At("10.0.0.1:7946"), {{"role", "web"}}, 1},
+      ConflictResponse{"a", AddressAt("10.0.0.1:7946"), {{"role", "web"}}, 1},
       SerfPushPull{7,
                    {{"a", 3}, {"b", 1ull << 33}},
                    {"b"},

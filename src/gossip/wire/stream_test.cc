@@ -12,12 +12,12 @@
 namespace cairn::gossip {
 namespace {
 
-Address At(const std::string& text) { return Address::Parse(text).value(); }
+Address PeerAt(const std::string& text) { return Address::Parse(text).value(); }
 
 PushPull State(int nodes) {
   PushPull state{.join = true, .user_state = std::string(3000, 'u')};
   for (int i = 0; i < nodes; ++i) {
-    state.nodes.push_back({"node-" + std::to_string(i), At("10.0.0.1:7946"),
+    state.nodes.push_back({"node-" + std::to_string(i), PeerAt("10.0.0.1:7946"),
                            std::string(i % 40, 'm'), static_cast<uint32_t>(i),
                            static_cast<NodeState>(i % 4), Versions{}});
   }
@@ -50,7 +50,7 @@ Envelope Sealed() {
 
 TEST(StreamTest, EveryMessageComesBackHoweverItIsCut) {
   env::SimRandom random(1);
-  const StreamMessage messages[] = {State(100),         Ping{7, "a", At("10.0.0.1:1"), "b"},
+  const StreamMessage messages[] = {State(100),         Ping{7, "a", PeerAt("10.0.0.1:1"), "b"},
                                     Ack{7, "payload"},  UserMessage{"hello"},
                                     ErrorMessage{"no"}, PushPull{}};
   const Envelope plain;

@@ -12,23 +12,19 @@
 namespace cairn::security::casbin {
 namespace {
 
-std::string_view Trim(std::string_view text) {
-  return base::StdView(absl::StripAsciiWhitespace(base::AbslView(text)));
-}
-
 class Reader {
  public:
   explicit Reader(std::string_view file) : file_(file) {}
 
   absl::Status Line(std::string_view text, int number) {
-    std::string_view line = Trim(text.substr(0, text.find_first_of("#;")));
+    std::string_view line = base::Trim(text.substr(0, text.find_first_of("#;")));
     if (line.empty()) return absl::OkStatus();
     if (line.front() == '[' && line.back() == ']') {
       CAIRN_RETURN_IF_ERROR(Finish());
       return Section(line.substr(1, line.size() - 2), number);
     }
     const bool goes_on = line.back() == '\\';
-    if (goes_on) line = Trim(line.substr(0, line.size() - 1));
+    if (goes_on) line = base::Trim(line.substr(0, line.size() - 1));
     if (pending_.empty()) {
       pending_line_ = number;
     } else {
@@ -50,10 +46,11 @@ class Reader {
       return SourceError(file_, pending_line_, base::StrCat("no 'key = value': ", text));
     }
     if (section_.empty()) return SourceError(file_, pending_line_, "stands before any [section]");
-    Definition definition{.section = section_,
-                          .key = std::string(Trim(std::string_view(text).substr(0, equals))),
-                          .value = std::string(Trim(std::string_view(text).substr(equals + 1))),
-                          .line = pending_line_};
+    Definition definition{
+        .section = section_,
+        .key = std::string(base::Trim(std::string_view(text).substr(0, equals))),
+        .value = std::string(base::Trim(std::string_view(text).substr(equals + 1))),
+        .line = pending_line_};
     if (definition.key.empty()) return SourceError(file_, pending_line_, "no key before '='");
     if (definition.value.empty()) return SourceError(file_, pending_line_, "no value behind '='");
     for (const Definition& other : definitions_) {

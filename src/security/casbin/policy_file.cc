@@ -11,16 +11,12 @@
 namespace cairn::security::casbin {
 namespace {
 
-std::string_view Trim(std::string_view text) {
-  return base::StdView(absl::StripAsciiWhitespace(base::AbslView(text)));
-}
-
 // Takes one value off the front of `line`; the comma behind it stays.
 absl::StatusOr<std::string> TakeValue(std::string_view& line) {
   line = base::StdView(absl::StripLeadingAsciiWhitespace(base::AbslView(line)));
   if (!line.starts_with('"')) {
     const size_t end = std::min(line.find(','), line.size());
-    std::string value(Trim(line.substr(0, end)));
+    std::string value(base::Trim(line.substr(0, end)));
     line.remove_prefix(end);
     return value;
   }
@@ -34,7 +30,7 @@ absl::StatusOr<std::string> TakeValue(std::string_view& line) {
       const std::string_view rest = line.substr(at + 1);
       const size_t end = std::min(rest.find(','), rest.size());
       // `"alice" == r.sub`: the quotes are part of a rule.
-      if (!Trim(rest.substr(0, end)).empty()) {
+      if (!base::Trim(rest.substr(0, end)).empty()) {
         value = base::StrCat("\"", value, "\"", rest.substr(0, end));
         absl::StripTrailingAsciiWhitespace(&value);
       }
@@ -52,7 +48,7 @@ absl::StatusOr<PolicyRow> ReadPolicyLine(std::string_view line) {
   if (line.size() > kMaxLineBytes) {
     return absl::InvalidArgumentError(base::StrCat("longer than ", kMaxLineBytes, " bytes"));
   }
-  line = Trim(line);
+  line = base::Trim(line);
   if (line.empty() || line.front() == '#') return row;
   std::string joined;
   int open = 0;

@@ -38,12 +38,6 @@ absl::Status CheckName(const std::string& name) {
                                                  "\""));
 }
 
-bool IsAddress(const std::string& host) {
-  ASN1_OCTET_STRING* address = a2i_IPADDRESS(host.c_str());
-  ASN1_OCTET_STRING_free(address);
-  return address != nullptr;
-}
-
 // "DNS:a,IP:127.0.0.1". Commas and colons would be read as more of them.
 absl::StatusOr<std::string> AlternativeNames(const std::vector<std::string>& hosts) {
   std::string names;

@@ -33,4 +33,7 @@ using ChainPtr = std::unique_ptr<STACK_OF(X509), Freed<FreeChain>>;
 // error" when there is none.
 std::string TakeOpensslError();
 
+// Whether `host` is an IP address, as certificates tell them from names.
+bool IsAddress(const std::string& host);
+
 }  // namespace cairn::security

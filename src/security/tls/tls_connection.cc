@@ -26,12 +26,6 @@ constexpr int64_t kGoodbyeNs = 1'000'000'000;
 
 absl::Status Cancelled() { return absl::CancelledError("the connection was closed"); }
 
-bool IsAddress(const std::string& host) {
-  ASN1_OCTET_STRING* address = a2i_IPADDRESS(host.c_str());
-  ASN1_OCTET_STRING_free(address);
-  return address != nullptr;
-}
-
 }  // namespace
 
 class TlsConnection::Impl : public std::enable_shared_from_this<Impl> {
