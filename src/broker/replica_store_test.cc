@@ -60,7 +60,8 @@ TEST_F(ReplicaStoreTest, WhatALaterAttemptMadeSurvivesAPowerCut) {
         failed = true;
         return failures++ <= further_failures ? env::SimFault::kIoError : env::SimFault::kNone;
       });
-      EXPECT_EQ(Open().ok(), !failed);
+      const absl::Status first = Open();
+      EXPECT_EQ(first.ok(), !failed) << first;
       for (int attempt = 0; attempt <= further_failures && failed; ++attempt) {
         if (Open().ok()) break;
       }

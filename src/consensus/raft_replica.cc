@@ -259,7 +259,7 @@ void RaftReplica::NoteStored(StoreEntries& store) {
     next_offset_ = entry.header.end_offset();
     ends_.push_back({entry.header.index, next_offset_});
     unwritten_.push_back(entry);
-    traces_.OnStored(entry, leading);
+    traces_.OnStored(entry, leading, core_->configuration().members().size() - 1);
   }
   if (!leading) owner_.OnAppended(store.entries);
 }

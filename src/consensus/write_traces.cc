@@ -17,7 +17,7 @@ std::vector<telemetry::SpanAttribute> AttributesOf(const log::EntryHeader& heade
 
 }  // namespace
 
-void WriteTraces::Begin(const log::Entry& entry, bool leading) {
+void WriteTraces::Begin(const log::Entry& entry, bool leading, size_t others) {
   if (writes_.size() >= kMaxTracedWrites) {
     Drop(writes_.front(), absl::CancelledError("not followed any more: others are traced"));
     writes_.pop_front();
@@ -26,7 +26,8 @@ void WriteTraces::Begin(const log::Entry& entry, bool leading) {
                      .leading = leading,
                      .context = tracer_->ChildOf(entry.trace),
                      .parent = entry.trace.span_id,
-                     .stored_ns = clock_.MonotonicNs()});
+                     .stored_ns = clock_.MonotonicNs(),
+                     .unsent = leading ? others : 0});
 }
 
 void WriteTraces::OnTaken() {
@@ -62,7 +63,10 @@ base::TraceContext WriteTraces::ContextFor(NodeId follower, const log::Entry& en
   Write* const write = entry.trace.sampled ? Find(entry.header.index) : nullptr;
   if (write == nullptr || !write->leading) return {};
   const auto [it, first] = write->followers.try_emplace(follower);
-  if (first) it->second = {tracer_->ChildOf(write->context), clock_.MonotonicNs()};
+  if (first) {
+    it->second = {tracer_->ChildOf(write->context), clock_.MonotonicNs()};
+    if (write->unsent > 0) --write->unsent;
+  }
   return it->second.context;
 }
 
@@ -138,10 +142,10 @@ void WriteTraces::Drop(Write& write, const absl::Status& why) {
   if (!write.ended) End(write, why);
 }
 
-// What is on the disk, committed, and acknowledged by all whom it was sent to.
+// What is on the disk, committed, and acknowledged by all others.
 void WriteTraces::RemoveDone() {
   std::erase_if(writes_, [](const Write& write) {
-    return write.persisted && write.ended && write.followers.empty();
+    return write.persisted && write.ended && write.unsent == 0 && write.followers.empty();
   });
 }
 

@@ -37,9 +37,10 @@ class WriteTraces {
 
   bool empty() const { return writes_.empty(); }
 
-  // The log's next entry; of other entries than traced ones nothing is noted.
-  void OnStored(const log::Entry& entry, bool leading) {
-    if (entry.trace.sampled && tracer_ != nullptr) Begin(entry, leading);
+  // The log's next entry, which the leader will send to so many others; of entries that are not
+  // traced nothing is noted.
+  void OnStored(const log::Entry& entry, bool leading, size_t others) {
+    if (entry.trace.sampled && tracer_ != nullptr) Begin(entry, leading, others);
   }
   // The disk works on all that is stored.
   void OnTaken();
@@ -70,10 +71,11 @@ class WriteTraces {
     int64_t taken_ns = 0;  // 0: not yet; and so on
     bool persisted = false;
     bool ended = false;  // the span itself; followers may still have to say that they have it
+    size_t unsent = 0;   // followers that it was not sent to yet
     std::map<NodeId, Replication> followers;  // that have not
   };
 
-  void Begin(const log::Entry& entry, bool leading);
+  void Begin(const log::Entry& entry, bool leading, size_t others);
   Write* Find(Index index);
   void End(Write& write, const absl::Status& status);
   void EndChild(const Write& write, std::string_view name, int64_t start_ns, int64_t end_ns);

@@ -20,7 +20,12 @@ class TraceTest : public ::testing::Test {
     world_.tracer = &tracer_;
     cluster_ = std::make_unique<SimCluster>(world_, kNodes);
     for (size_t i = 0; i < kNodes; ++i) cluster_->machine(i).Boot();
-    RunUntil([&] { return cluster_->Metadata() != nullptr && cluster_->Unsettled(false).empty(); });
+    RunUntil([&] {
+      const auto view = cluster_->Metadata();
+      return view != nullptr && !view->metadata.topics.empty() &&
+             view->metadata.topics.begin()->second.partitions[0].replicas.size() == kNodes &&
+             cluster_->Unsettled(true).empty();
+    });
   }
 
   template <typename Condition>
