@@ -152,6 +152,7 @@ export class ClusterMetrics {
       produceP99: this.quantile(produce, 0.99),
       fsyncP99: this.quantile(fsync, 0.99),
       errors: this.rate(kRequests, isError),
+      lag: [...this.nodes.values()].reduce((total, node) => add(total, sum(node.now.metrics, kGauges[3])), null),
     };
   }
 

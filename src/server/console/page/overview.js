@@ -1,6 +1,6 @@
 // Who answers, what is amiss, the nodes and the members.
 import { announce, byId, el, reconcile, setAttribute, setText } from "./dom.js";
-import { bytes, kNothing, plural, short, time } from "./format.js";
+import { bytes, count, kNothing, plural, short, time } from "./format.js";
 
 const nodeText = (status, id) => {
   const node = status.nodes.find((one) => one.id === id);
@@ -105,8 +105,8 @@ function makeNode() {
     setText(where, [node.address, node.rack && `rack ${node.rack}`, node.version].filter(Boolean).join(" · "));
     const perSecond = (rate) => (rate == null ? kNothing : `${short(rate)}/s`);
     const values = {
-      leads: short(leads), holds: short(holds), in: perSecond(rates.inRecords), out: perSecond(rates.outRecords),
-      "fsync p99": time(rates.fsyncP99), memory: bytes(rates.memory), clients: rates.connections === undefined ? kNothing : short(rates.connections),
+      leads: count(leads), holds: count(holds), in: perSecond(rates.inRecords), out: perSecond(rates.outRecords),
+      "fsync p99": time(rates.fsyncP99), memory: bytes(rates.memory), clients: count(rates.connections),
       gossip: node.gossip,
     };
     for (const [fact, value] of facts) setText(value, values[fact]);

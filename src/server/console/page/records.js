@@ -1,7 +1,7 @@
 // The record browser: pages through a partition, or follows its end. What a record holds is shown
 // as text, whatever it is.
 import { announce, byId, el, setText } from "./dom.js";
-import { bytes, count, moment, plural } from "./format.js";
+import { bytes, count, kNothing, moment, plural } from "./format.js";
 
 const kPage = 50; // records
 const kTail = 20; // that are there already when following begins
@@ -109,7 +109,7 @@ function details(record) {
     el("div", {}, el("dt", {}, preview(field(header, "name"))), el("dd", {}, preview(field(header, "value")))));
   const key = field(record, "key");
   const facts = el("dl", { class: "headers" },
-    el("div", {}, el("dt", { class: "faint" }, "key"), el("dd", { class: key.nothing ? "faint" : undefined }, whole(key))),
+    el("div", {}, el("dt", { class: "faint" }, "key"), el("dd", { class: key.nothing ? "faint" : undefined }, key.nothing ? "none" : whole(key))),
     el("div", {}, el("dt", { class: "faint" }, "time"), el("dd", {}, new Date(record.timestamp_ms).toISOString?.() ?? "")), ...headers);
   return el("div", { class: "details" }, facts, el("div", { class: "controls" }, size, copyButton, ...(all ? [all] : [])), pre);
 }
@@ -133,7 +133,9 @@ function makeRow(record) {
     element.after(below);
   };
   const update = () => {
-    fillCell(key, field(record, "key"));
+    const its = field(record, "key");
+    if (its.nothing) setText(key, kNothing);
+    else fillCell(key, its);
     fillCell(value, field(record, "value"));
     below?.firstChild.replaceChildren(details(record));
   };
