@@ -65,11 +65,10 @@ absl::StatusOr<Query> Query::Parse(std::string_view query,
     CAIRN_ASSIGN_OR_RETURN(std::string value,
                            Decode(part.substr(std::min(part.size(), equals + 1))));
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return absl::InvalidArgumentError(
-          base::StrCat("the query has ", Shown(name), "; there is ",
-                       absl::StrJoin(known, ", ", [](std::string* out, std::string_view word) {
-                         out->append(word);
-                       })));
+      return absl::InvalidArgumentError(base::StrCat(
+          "the query has ", Shown(name), "; there is ",
+          absl::StrJoin(known, ", ",
+                        [](std::string* out, std::string_view word) { out->append(word); })));
     }
     if (!result.parameters_.emplace(name, std::move(value)).second) {
       return absl::InvalidArgumentError(base::StrCat("the query has ", Shown(name), " twice"));
@@ -91,8 +90,8 @@ absl::StatusOr<int64_t> Query::Number(std::string_view name, int64_t otherwise, 
   const char* end = text->data() + text->size();
   const auto [stopped, error] = std::from_chars(text->data(), end, number);
   if (error != std::errc() || stopped != end || text->empty() || number < least || number > most) {
-    return absl::InvalidArgumentError(base::StrCat(name, " is ", Shown(*text),
-                                                   "; it takes a number from ", least, " to ", most));
+    return absl::InvalidArgumentError(
+        base::StrCat(name, " is ", Shown(*text), "; it takes a number from ", least, " to ", most));
   }
   return number;
 }

@@ -32,8 +32,7 @@ TEST(QueryTest, RefusesWhatIsMalformedUnknownOrThereTwice) {
   EXPECT_THAT(ErrorOf("topic=%"), HasSubstr("two hexadecimal digits"));
   EXPECT_THAT(ErrorOf("topic=%zz&offset=1"), HasSubstr("\"%zz\""));
   EXPECT_EQ(ErrorOf("offset=1&offset=2"), "the query has \"offset\" twice");
-  EXPECT_EQ(ErrorOf("off%00set=1"),
-            "the query has \"off\\x00set\"; there is topic, offset");
+  EXPECT_EQ(ErrorOf("off%00set=1"), "the query has \"off\\x00set\"; there is topic, offset");
   EXPECT_EQ(ErrorOf("=1"), "the query has \"\"; there is topic, offset");
   EXPECT_LT(ErrorOf(std::string(10'000, 'x')).size(), 200u);
 }

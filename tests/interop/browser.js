@@ -39,6 +39,6 @@ export async function openPage(url, options = {}) {
   page.text = (selector) => page.locator(selector).innerText();
   page.shot = (name) => page.screenshot({ path: join(kScreenshots, `${name}.png`), fullPage: true });
   // What a screen would have to be scrolled sideways for.
-  page.overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  page.overflow = () => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
   return page;
 }

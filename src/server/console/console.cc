@@ -68,9 +68,8 @@ void Console::AddTo(http::RouteTable& routes) {
 }
 
 void Console::Stop(absl::AnyInvocable<void()> done) {
-  status_->Stop([records = records_, done = std::move(done)]() mutable {
-    records->Stop(std::move(done));
-  });
+  status_->Stop(
+      [records = records_, done = std::move(done)]() mutable { records->Stop(std::move(done)); });
 }
 
 }  // namespace cairn::server

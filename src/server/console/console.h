@@ -1,4 +1,5 @@
-// Console: what a browser gets from a node: the page at `/`, the status of the cluster, and records.
+// Console: what a browser gets from a node: the page at `/`, the status of the cluster, and
+// records.
 //
 // The page itself holds no data; it is made of the files of page/, which are in the program, and
 // asks /status.json, /metrics and /records.json for what it shows, as whoever looks at it.

@@ -8,10 +8,12 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "server/console/json_answer.h"
-#include "server/console/records_json.h"
 
 namespace cairn::server {
 namespace {
+
+// What is read for one answer, about: a few milliseconds of the disk.
+constexpr size_t kMaxReadBytes = 4 << 20;
 
 absl::Status ShuttingDown() {
   return base::MakeError(absl::StatusCode::kUnavailable, "the node is shutting down",
@@ -44,11 +46,11 @@ RecordsEndpoint::RecordsEndpoint(Dependencies dependencies)
 RecordsEndpoint::~RecordsEndpoint() = default;
 
 void RecordsEndpoint::AddTo(http::RouteTable& routes) {
-  routes.AddWaiting("GET", "/records.json",
-                    [self = shared_from_this()](const http::Request& request,
-                                                http::RouteTable::Respond respond) {
-                      return self->Ask(request, std::move(respond));
-                    });
+  routes.AddWaiting(
+      "GET", "/records.json",
+      [self = shared_from_this()](const http::Request& request, http::RouteTable::Respond respond) {
+        return self->Ask(request, std::move(respond));
+      });
 }
 
 http::RouteTable::Abandon RecordsEndpoint::Ask(const http::Request& request,
@@ -67,9 +69,8 @@ http::RouteTable::Abandon RecordsEndpoint::Ask(const http::Request& request,
   env::Executor& executor = *dependencies_.executor;
   executor.Post([self = shared_from_this(), poll] { self->Begin(poll); });
   return [self = shared_from_this(), poll] {
-    self->dependencies_.executor->Post([self, poll] {
-      self->Release(poll, absl::CancelledError("the client went away"));
-    });
+    self->dependencies_.executor->Post(
+        [self, poll] { self->Release(poll, absl::CancelledError("the client went away")); });
   };
 }
 
@@ -82,8 +83,8 @@ absl::Status RecordsEndpoint::Admit(Poll& poll) {
   poll.guard_version = dependencies_.guard.version();
   CAIRN_RETURN_IF_ERROR(dependencies_.guard.Check(poll.request, security::Action::kConsume,
                                                   {.topic = poll.query.topic}));
-  CAIRN_ASSIGN_OR_RETURN(poll.partition, dependencies_.broker->FindPartition(
-                                             poll.query.topic, poll.query.partition));
+  CAIRN_ASSIGN_OR_RETURN(
+      poll.partition, dependencies_.broker->FindPartition(poll.query.topic, poll.query.partition));
   // Given back by Release.
   poll.counted = true;
   if (++admitted_ <= kMaxPolls) return absl::OkStatus();
@@ -111,14 +112,28 @@ void RecordsEndpoint::Begin(const PollPtr& poll) {
 }
 
 void RecordsEndpoint::Read(const PollPtr& poll) {
-  const auto fetched = poll->partition->Fetch(poll->from, poll->query.max_bytes);
-  if (!fetched.ok()) return Finish(poll, fetched.status());
-  auto answer = RecordsJson(poll->query, poll->from, *fetched);
-  if (!answer.ok()) return Finish(poll, answer.status());
+  RecordsWriter writer(poll->query, poll->from);
+  const absl::Status status = ReadInto(writer, *poll);
+  if (!status.ok()) return Finish(poll, status);
   const int64_t waited_ns = dependencies_.clock->MonotonicNs() - poll->start_ns;
-  if (answer->records == 0 && waited_ns < poll->query.wait_ns) return Wait(poll);
-  poll->partition->CountConsumed(answer->records, answer->bytes);
-  Finish(poll, absl::OkStatus(), std::move(answer->json));
+  if (writer.records() == 0 && waited_ns < poll->query.wait_ns) return Wait(poll);
+  poll->partition->CountConsumed(writer.records(), writer.bytes());
+  Finish(poll, absl::OkStatus(), writer.Json());
+}
+
+// More than once, because values that will be cut may be many times what is shown of them.
+absl::Status RecordsEndpoint::ReadInto(RecordsWriter& writer, const Poll& poll) {
+  size_t read_bytes = 0;
+  while (true) {
+    CAIRN_ASSIGN_OR_RETURN(const broker::FetchResult fetched,
+                           poll.partition->Fetch(writer.next(), poll.query.max_bytes));
+    CAIRN_RETURN_IF_ERROR(writer.Add(fetched));
+    for (const log::Entry& entry : fetched.entries) read_bytes += entry.size_bytes();
+    if (fetched.entries.empty() || writer.full() || writer.next() >= fetched.high_watermark ||
+        read_bytes >= kMaxReadBytes) {
+      return absl::OkStatus();
+    }
+  }
 }
 
 void RecordsEndpoint::Wait(const PollPtr& poll) {

@@ -19,6 +19,7 @@
 #include "http/route_table.h"
 #include "rpc/rpc_observer.h"
 #include "server/console/own_hosts.h"
+#include "server/console/records_json.h"
 #include "server/console/records_query.h"
 #include "server/http_guard.h"
 
@@ -62,6 +63,7 @@ class RecordsEndpoint : public std::enable_shared_from_this<RecordsEndpoint> {
   // On the executor.
   void Begin(const PollPtr& poll);
   void Read(const PollPtr& poll);
+  static absl::Status ReadInto(RecordsWriter& writer, const Poll& poll);
   void Wait(const PollPtr& poll);
   void OnData(const PollPtr& poll, const absl::Status& status);
   void Finish(const PollPtr& poll, const absl::Status& status, std::string json = {});

@@ -58,12 +58,9 @@ size_t SizeOf(const log::RecordView& record) {
 
 }  // namespace
 
-absl::StatusOr<RecordsAnswer> RecordsJson(const RecordsQuery& query, Offset from,
-                                          const broker::FetchResult& fetched) {
-  RecordsAnswer answer;
-  std::string rows;
-  Offset next = from;
-  const auto full = [&] { return answer.records >= query.limit || rows.size() >= query.max_bytes; };
+absl::Status RecordsWriter::Add(const broker::FetchResult& fetched) {
+  log_start_ = fetched.log_start;
+  high_watermark_ = fetched.high_watermark;
   std::string scratch;
   log::RecordView record;
   for (const log::Entry& entry : fetched.entries) {
@@ -74,21 +71,23 @@ absl::StatusOr<RecordsAnswer> RecordsJson(const RecordsQuery& query, Offset from
     for (Offset offset = entry.header.base_offset; !full(); ++offset) {
       CAIRN_ASSIGN_OR_RETURN(const bool more, reader.Next(record));
       if (!more) break;
-      if (offset < from) continue;
-      rows += answer.records == 0 ? "\n" : ",\n";
-      AppendRecord(record, offset, query.cut_bytes, rows);
-      ++answer.records;
-      answer.bytes += SizeOf(record);
-      next = offset + 1;
+      if (offset < next_) continue;
+      rows_ += records_ == 0 ? "\n" : ",\n";
+      AppendRecord(record, offset, query_.cut_bytes, rows_);
+      ++records_;
+      bytes_ += SizeOf(record);
+      next_ = offset + 1;
     }
   }
+  return absl::OkStatus();
+}
+
+std::string RecordsWriter::Json() const {
   // Topic names need no escapes.
-  answer.json = base::StrCat(
-      "{\"topic\":\"", query.topic, "\",\"partition\":", query.partition.value(),
-      ",\"log_start\":", fetched.log_start.value(),
-      ",\"high_watermark\":", fetched.high_watermark.value(), ",\"next_offset\":", next.value(),
-      ",\"records\":[", rows, "]}\n");
-  return answer;
+  return base::StrCat("{\"topic\":\"", query_.topic, "\",\"partition\":", query_.partition.value(),
+                      ",\"log_start\":", log_start_.value(),
+                      ",\"high_watermark\":", high_watermark_.value(),
+                      ",\"next_offset\":", next_.value(), ",\"records\":[", rows_, "]}\n");
 }
 
 }  // namespace cairn::server

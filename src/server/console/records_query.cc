@@ -11,8 +11,8 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::array<std::string_view, 7> kParameters = {"topic", "partition", "offset", "limit",
-                                                         "max_bytes", "cut", "wait_ms"};
+constexpr std::array<std::string_view, 7> kParameters = {
+    "topic", "partition", "offset", "limit", "max_bytes", "cut", "wait_ms"};
 constexpr int64_t kNanosecondsPerMs = 1'000'000;
 
 absl::Status ReadOffset(const http::Query& query, RecordsQuery& to) {
@@ -25,8 +25,8 @@ absl::Status ReadOffset(const http::Query& query, RecordsQuery& to) {
   to.from = RecordsFrom::kOffset;
   const auto number = query.Number("offset", 0, 0, std::numeric_limits<int64_t>::max());
   if (!number.ok()) {
-    return absl::InvalidArgumentError(base::StrCat(base::StdView(number.status().message()),
-                                                   ", or \"earliest\" or \"latest\""));
+    return absl::InvalidArgumentError(
+        base::StrCat(base::StdView(number.status().message()), ", or \"earliest\" or \"latest\""));
   }
   to.offset = Offset(static_cast<uint64_t>(*number));
   return absl::OkStatus();

@@ -29,7 +29,7 @@ struct RecordsQuery {
   RecordsFrom from = RecordsFrom::kEarliest;
   Offset offset;                    // kOffset
   size_t limit = kRecordsShown;     // records; 1 … kMaxRecordsShown
-  size_t max_bytes = kAnswerBytes;  // of the answer, about, and of what is read for it
+  size_t max_bytes = kAnswerBytes;  // of the answer, about
   size_t cut_bytes = kCutBytes;     // keys, values and headers that are longer are cut
   int64_t wait_ns = 0;              // for a record, when there is none
 

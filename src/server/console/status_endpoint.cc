@@ -33,16 +33,16 @@ struct StatusEndpoint::Question {
 };
 
 void StatusEndpoint::AddTo(http::RouteTable& routes) {
-  routes.AddSlow("GET", "/status.json",
-                 [self = shared_from_this()](const http::Request& request,
-                                             http::RouteTable::Respond respond) {
-                   auto topic = self->Admit(request);
-                   if (!topic.ok()) return respond(JsonError(topic.status()));
-                   self->dependencies_.executor->Post(
-                       [self, topic = *std::move(topic), respond = std::move(respond)]() mutable {
-                         self->Ask(std::move(topic), std::move(respond));
-                       });
-                 });
+  routes.AddSlow(
+      "GET", "/status.json",
+      [self = shared_from_this()](const http::Request& request, http::RouteTable::Respond respond) {
+        auto topic = self->Admit(request);
+        if (!topic.ok()) return respond(JsonError(topic.status()));
+        self->dependencies_.executor->Post(
+            [self, topic = *std::move(topic), respond = std::move(respond)]() mutable {
+              self->Ask(std::move(topic), std::move(respond));
+            });
+      });
 }
 
 absl::StatusOr<std::string> StatusEndpoint::Admit(const http::Request& request) const {

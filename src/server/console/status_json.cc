@@ -32,11 +32,12 @@ std::string_view NameOf(v1::NodeState state) {
 Json MembersOf(const google::protobuf::RepeatedPtrField<v1::PartitionMember>& members) {
   Json rows = Json::array();
   for (const v1::PartitionMember& member : members) {
-    rows.push_back({{"node", member.node()},
-                    {"voter", member.role() == v1::MEMBER_ROLE_VOTER},
-                    {"reachable", member.reachable()},
-                    {"damaged", member.damaged()},
-                    {"lag_entries", member.has_lag_entries() ? Json(member.lag_entries()) : Json()}});
+    rows.push_back(
+        {{"node", member.node()},
+         {"voter", member.role() == v1::MEMBER_ROLE_VOTER},
+         {"reachable", member.reachable()},
+         {"damaged", member.damaged()},
+         {"lag_entries", member.has_lag_entries() ? Json(member.lag_entries()) : Json()}});
   }
   return rows;
 }
@@ -179,11 +180,10 @@ class StatusWriter {
                 {"log_start", nullptr},
                 {"high_watermark", nullptr}};
     const auto& replicas = state.replicas();
-    const bool here = std::find(replicas.begin(), replicas.end(),
-                                sources_.node.id().value()) != replicas.end();
+    const bool here =
+        std::find(replicas.begin(), replicas.end(), sources_.node.id().value()) != replicas.end();
     if (!here) return row;
-    const auto partition =
-        sources_.node.FindPartition(topic.name, PartitionId(state.partition()));
+    const auto partition = sources_.node.FindPartition(topic.name, PartitionId(state.partition()));
     if (!partition.ok()) return row;  // deleted meanwhile
     row["log_start"] = (*partition)->log_start().value();
     row["high_watermark"] = (*partition)->high_watermark().value();

@@ -14,8 +14,8 @@
 
 namespace cairn::server {
 
-// Of an answer: a browser draws it every other second. What is left out is counted; a topic alone is
-// never left out.
+// Of an answer: a browser draws it every other second. What is left out is counted; a topic alone
+// is never left out.
 inline constexpr size_t kMaxTopicsShown = 1'000;
 inline constexpr size_t kMaxPartitionsShown = 2'000;
 

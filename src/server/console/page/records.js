@@ -1,6 +1,6 @@
 // The record browser: pages through a partition, or follows its end. What a record holds is shown
 // as text, whatever it is.
-import { announce, byId, el, setText } from "./dom.js";
+import { announce, byId, el, setAttribute, setText } from "./dom.js";
 import { bytes, count, kNothing, moment, plural } from "./format.js";
 
 const kPage = 50; // records
@@ -163,10 +163,14 @@ function replace(answer) {
   box.scrollTop = 0;
 }
 
+// Not `disabled`: that would take the focus away from who pages with the keyboard.
+const allow = (id, allowed) => setAttribute(byId(id), "aria-disabled", !allowed);
+const whenAllowed = (act) => (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && act();
+
 function showRange(answer, text) {
   shown = answer;
-  byId("previous").disabled = following !== undefined || answer.start <= answer.log_start;
-  byId("next").disabled = following !== undefined || answer.next_offset >= answer.high_watermark;
+  allow("previous", following === undefined && answer.start > answer.log_start);
+  allow("next", following === undefined && answer.next_offset < answer.high_watermark);
   byId("follow").disabled = false;
   const held = answer.high_watermark === answer.log_start ? "it is empty"
     : `it holds ${count(answer.log_start)} to ${count(answer.high_watermark - 1)}`;
@@ -285,8 +289,8 @@ export function setUpRecords() {
   form.elements.from.addEventListener("change", () => {
     form.elements.offset.disabled = form.elements.from.value !== "offset";
   });
-  byId("previous").addEventListener("click", () => show(Math.max(shown.log_start, shown.start - kPage)));
-  byId("next").addEventListener("click", () => show(shown.next_offset));
+  byId("previous").addEventListener("click", whenAllowed(() => show(Math.max(shown.log_start, shown.start - kPage))));
+  byId("next").addEventListener("click", whenAllowed(() => show(shown.next_offset)));
   byId("follow").addEventListener("click", () => (following === undefined ? follow() : stopFollowing()));
   for (const choice of document.querySelectorAll('input[name="view"]')) {
     choice.addEventListener("change", () => made.forEach((row) => row.update()));
