@@ -5,6 +5,8 @@ import { after, before, test } from "node:test";
 
 import { kScreenshots, openPage } from "./browser.js";
 import { scratchPath, startNode } from "./cairn_nodes.js";
+import { bytes, clock, scaled, time } from "./page/format.js";
+import { ClusterMetrics, growth, parseMetrics, quantile } from "./page/metrics.js";
 import { run, until } from "./serf_agents.js";
 
 const kCairn = process.env.PROGRAM;
@@ -44,6 +46,47 @@ before(async () => {
 });
 
 after(() => nodes?.forEach(({ child }) => child.kill("SIGKILL")));
+
+test("rates and quantiles are those of the time between two answers, over all nodes", () => {
+  const text = (records, fast, slow, errors) => `# HELP x y
+cairn_partition_produced_records_total{topic="a\\"b",partition="0"} ${records}
+cairn_partition_produced_records_total{topic="c",partition="1"} ${records}
+cairn_produce_duration_seconds_bucket{le="0.001"} ${fast}
+cairn_produce_duration_seconds_bucket{le="0.01"} ${fast + slow}
+cairn_produce_duration_seconds_bucket{le="+Inf"} ${fast + slow}
+cairn_rpc_requests_total{method="/x",code="OK"} 7
+cairn_rpc_requests_total{method="/x",code="NOT_FOUND"} ${errors}
+cairn_rpc_requests_total{method="/x",code="CANCELLED"} ${errors * 9}
+cairn_other 1
+`;
+  const [series] = parseMetrics(text(5, 0, 0, 0), new Set(["cairn_partition_produced_records_total"])).values();
+  assert.deepEqual(series[0], { labels: { topic: 'a"b', partition: "0" }, value: 5 });
+  const metrics = new ClusterMetrics();
+  assert.equal(metrics.summary().inRecords, null);
+  metrics.take(1, text(1000, 500, 500, 3), 0);
+  metrics.take(2, text(0, 0, 0, 0), 0);
+  assert.equal(metrics.summary().inRecords, null, "nothing is known of one answer");
+  metrics.take(1, text(1200, 590, 510, 5), 2000);
+  metrics.take(2, text(100, 0, 0, 0), 1000);
+  const { inRecords, produceP50, produceP99, errors, fsyncP99 } = metrics.summary();
+  assert.equal(inRecords, 200 + 200, "2 x 200 in 2 s, and 2 x 100 in 1 s");
+  assert.equal(errors, 1);
+  assert.ok(Math.abs(produceP50 - 0.001 * (50 / 90)) < 1e-9, `${produceP50}`);
+  assert.ok(Math.abs(produceP99 - (0.001 + 0.009 * 0.9)) < 1e-9, `${produceP99}`);
+  assert.equal(fsyncP99, null);
+  assert.equal(metrics.partitions().get("c/1").inRecords, 100 + 100);
+  assert.equal(growth(10, 4), 4, "a process that began anew");
+  assert.equal(quantile(new Map([[1, 0], [Infinity, 0]]), 0.5), null);
+  assert.equal(quantile(new Map([[1, 1], [Infinity, 5]]), 0.99), 1, "no more is known");
+});
+
+test("numbers have units and few digits", () => {
+  assert.deepEqual([0, 0.5, 9.994, 999, 999.6, 12_345, 3e9].map((number) => scaled(number).join("")),
+    ["0", "0.50", "9.99", "999", "1.00k", "12.3k", "3.00G"]);
+  assert.deepEqual([null, 0, 1023, 1024, 5e6].map(bytes), ["–", "0 B", "1023 B", "1.00 KiB", "4.77 MiB"]);
+  assert.deepEqual([undefined, 0.00025, 0.0123, 2.5].map(time), ["–", "250 µs", "12.3 ms", "2.50 s"]);
+  assert.match(clock(0), /^\d\d:\d\d:00$/);
+});
 
 test("nodes, topics, leaders and members are shown as the command line has them", async () => {
   await at("Every partition has its leader");
