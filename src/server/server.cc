@@ -38,6 +38,7 @@
 #include "server/rpc_metrics.h"
 #include "server/secure_dialer.h"
 #include "server/security_files.h"
+#include "server/self_report.h"
 #include "server/tls_acceptor.h"
 #include "telemetry/registry.h"
 
@@ -149,7 +150,7 @@ class Server::Impl {
       }
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
-      StopAndWait(metrics_);
+      StopAndWait(&report_);
       acceptor_.Stop();
       StopAndWait(security_);
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
@@ -286,6 +287,9 @@ class Server::Impl {
       return membership->JoinCandidates();
     };
     dependencies.gossip = [membership = membership_] { return membership->Observe(); };
+    dependencies.answer_inquiry = [this](cluster::Inquiry inquiry, cluster::InquiryDone done) {
+      report_.Answer(std::move(inquiry), std::move(done));
+    };
     if (config_.acl_from_cluster) {
       dependencies.on_access_policy = [security = security_](const cluster::AccessPolicy& policy) {
         security->TakeClusterPolicy(policy);
@@ -439,8 +443,11 @@ class Server::Impl {
     http::RouteTable routes;
     http::AddHealthRoutes(routes, [this] { return CheckHealth(*node_, serving_); });
     AddMetricSources();
-    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access(),
-                                                 config_.health_without_certificate);
+    metrics_ = std::make_unique<MetricsEndpoint>(
+        security_->access(), config_.health_without_certificate,
+        [this](NodeId node, cluster::Inquiry inquiry, cluster::InquiryDone done) {
+          node_->Ask(node, std::move(inquiry), std::move(done));
+        });
     metrics_->AddTo(routes);
     http_ = std::make_unique<http::HttpServer>(network_, std::move(routes));
   }
@@ -455,7 +462,8 @@ class Server::Impl {
   void AddMetricSources() {
     using telemetry::Samples;
     registry_.AddSource([this](Samples& samples) { rpc_metrics_.AddTo(samples); });
-    registry_.AddSource([this](Samples& samples) { AddNodeMetrics(samples, *node_); });
+    registry_.AddSource(
+        [this](Samples& samples) { AddNodeMetrics(samples, *node_, grpc_->consumer_lags()); });
     registry_.AddSource([this](Samples& samples) { AddGossipMetrics(samples, *membership_); });
     registry_.AddSource([this](Samples& samples) {
       AddConnectionMetrics(samples, multiplexer_->counters(), tls_refused_.value());
@@ -523,6 +531,11 @@ class Server::Impl {
   RpcMetrics rpc_metrics_{rpc_log_};
   telemetry::Registry registry_;
   telemetry::Counter tls_refused_;
+  SelfReport report_{{.executor = &scrapes_,
+                      .registry = &registry_,
+                      .config = &config_,
+                      .logger = &logger_,
+                      .health = [this] { return CheckHealth(*node_, serving_); }}};
   const std::string node_name_;
   std::atomic<bool> serving_{false};
   std::once_flag stopped_;
