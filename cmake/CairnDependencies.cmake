@@ -19,6 +19,7 @@ if(CAIRN_WITH_GRPC)
   find_package(gRPC REQUIRED CONFIG)
   find_package(yaml-cpp REQUIRED CONFIG)
   find_package(CLI11 REQUIRED CONFIG)
+  pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
 endif()
 
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)

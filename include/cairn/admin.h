@@ -181,6 +181,16 @@ class CAIRN_EXPORT Admin {
   // A user event for all members. Errors: INVALID_ARGUMENT over 512 bytes.
   absl::Status SendEvent(const std::string& name, const std::string& payload = {});
 
+  // ---- what a node says of itself; 0: the one that answers ----
+
+  // Its metrics in the text format of Prometheus (0.0.4); with `names`, those whose names begin
+  // with one of them. Errors: NOT_FOUND (UNKNOWN_NODE), UNAVAILABLE (NODE_UNREACHABLE: the node
+  // that answers does not reach it; that is not tried again), RESOURCE_EXHAUSTED when they are too
+  // many; also of the next.
+  absl::StatusOr<std::string> GetMetrics(int32_t node, const std::vector<std::string>& names = {});
+  // An object of JSON: build, process, machine, config without keys, health, log (its last lines).
+  absl::StatusOr<std::string> GetDiagnostics(int32_t node);
+
  private:
   std::shared_ptr<Client> client_;  // shared with the producers and consumers of the program
 };

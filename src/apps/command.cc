@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "apps/usage.h"
 #include "base/strings.h"
 #include "cairn/error.h"
 
@@ -69,11 +70,7 @@ void OnChosen(CLI::App& command, Chosen& chosen, const OutputFormat& output,
   command.callback([&command, &chosen, &output, run = std::move(run)] {
     chosen.run = run;
     chosen.output = output;
-    chosen.name = command.get_name();
-    const CLI::App* parent = command.get_parent();
-    if (parent != nullptr && parent->get_parent() != nullptr) {
-      chosen.name = parent->get_name() + " " + chosen.name;
-    }
+    chosen.name = CommandPath(command);
   });
 }
 
@@ -120,6 +117,8 @@ std::unique_ptr<CLI::App> MakeApp(Chosen& chosen) {
   AddConsumeCommand(*app, chosen);
   AddTopicCommand(*app, chosen);
   AddClusterCommand(*app, chosen);
+  AddTopCommand(*app, chosen);
+  AddDebugCommand(*app, chosen);
   AddLogCommand(*app, chosen);
   AddCertsCommand(*app, chosen);
   AddAclCommand(*app, chosen);

@@ -33,7 +33,7 @@ struct ClientFlags {
 // The command that the command line chose; main runs it after parsing.
 struct Chosen {
   std::function<int()> run;
-  std::string name;                           // "topic create"
+  std::string name;                           // "topic create", "cluster keys list"
   OutputFormat output = OutputFormat::kText;  // of its errors
 };
 
@@ -60,6 +60,8 @@ void AddTopicCommand(CLI::App& app, Chosen& chosen);
 void AddClusterCommand(CLI::App& app, Chosen& chosen);
 // Those of `cairn cluster` that are about gossip.
 void AddGossipCommands(CLI::App& cluster, Chosen& chosen);
+void AddTopCommand(CLI::App& app, Chosen& chosen);
+void AddDebugCommand(CLI::App& app, Chosen& chosen);
 void AddLogCommand(CLI::App& app, Chosen& chosen);
 // What needs neither a server nor a log.
 void AddCertsCommand(CLI::App& app, Chosen& chosen);

@@ -1,11 +1,13 @@
 // cairn cluster status|why|transfer|drain|resume|remove
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "apps/admin_command.h"
+#include "apps/cluster_json.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/status_macros.h"
@@ -23,18 +25,6 @@ struct Flags {
   std::string node;
   int32_t partition = 0;
 };
-
-const char* ToText(NodeState state) {
-  switch (state) {
-    case NodeState::kActive:
-      return "active";
-    case NodeState::kDraining:
-      return "draining";
-    case NodeState::kDead:
-      return "dead";
-  }
-  return "unknown";
-}
 
 // A node by its number or its name.
 absl::StatusOr<int32_t> FindNode(Admin& admin, const std::string& text) {
@@ -55,51 +45,6 @@ absl::StatusOr<int32_t> FindNode(Admin& admin, const std::string& text) {
       base::StrCat("the cluster has no node '", text, "'; there are: ", names));
 }
 
-Json ToJson(const std::vector<PartitionMember>& members) {
-  Json rows = Json::array();
-  for (const PartitionMember& member : members) {
-    Json row = {{"node", member.node},
-                {"role", member.votes ? "voter" : "standby"},
-                {"reachable", member.reachable}};
-    if (member.damaged) row["damaged"] = true;
-    if (member.lag_entries) row["lag_batches"] = *member.lag_entries;
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
-Json ToJson(const PartitionStateInfo& partition) {
-  return {{"topic", partition.topic},
-          {"partition", partition.partition},
-          {"leader", partition.leader},
-          {"replicas", partition.replicas},
-          {"members", ToJson(partition.members)},
-          {"under_replicated", partition.under_replicated}};
-}
-
-Json ToJson(const ClusterInfo& cluster) {
-  Json json = {{"cluster_id", cluster.id},
-               {"controller", cluster.controller},
-               {"controller_members", ToJson(cluster.controller_members)},
-               {"nodes", Json::array()},
-               {"partitions", Json::array()}};
-  for (const NodeInfo& node : cluster.nodes) {
-    Json row = {{"id", node.id},
-                {"name", node.name},
-                {"address", node.address},
-                {"state", ToText(node.state)},
-                {"reachable", node.reachable},
-                {"gossip", node.gossip},
-                {"version", node.version}};
-    if (!node.rack.empty()) row["rack"] = node.rack;
-    json["nodes"].push_back(std::move(row));
-  }
-  for (const PartitionStateInfo& partition : cluster.partitions) {
-    json["partitions"].push_back(ToJson(partition));
-  }
-  return json;
-}
-
 // What the node is to the group that decides.
 std::string_view ControllerRole(const ClusterInfo& cluster, int32_t node) {
   if (node == cluster.controller) return ", controller";
@@ -109,14 +54,34 @@ std::string_view ControllerRole(const ClusterInfo& cluster, int32_t node) {
   return "";
 }
 
-void PrintText(const ClusterInfo& cluster, const NodeInfo& node) {
-  std::cout << "  node " << node.id << "  " << node.name << "  " << node.address << "  "
-            << ToText(node.state);
-  if (!node.reachable) std::cout << ", does not answer";
-  std::cout << ControllerRole(cluster, node.id);
-  if (!node.gossip.empty()) std::cout << "  gossip " << node.gossip;
-  if (!node.rack.empty()) std::cout << "  rack " << node.rack;
-  std::cout << '\n';
+// Each column as wide as its widest cell.
+void PrintRows(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += "  " + row[i] + std::string(widths[i] - row[i].size(), ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::cout << line << '\n';
+  }
+}
+
+std::vector<std::string> NodeCells(const ClusterInfo& cluster, const NodeInfo& node) {
+  const NodeLoad load = LoadOf(cluster, node.id);
+  return {base::StrCat("node ", node.id),
+          node.name,
+          node.address,
+          base::StrCat(ToText(node.state), node.reachable ? "" : ", does not answer",
+                       ControllerRole(cluster, node.id)),
+          base::StrCat("leads ", load.leads, ", holds ", load.holds),
+          node.gossip.empty() ? "" : "gossip " + node.gossip,
+          node.version.empty() ? "" : "version " + node.version,
+          node.rack.empty() ? "" : "rack " + node.rack};
 }
 
 void PrintText(const PartitionStateInfo& partition) {
@@ -145,16 +110,22 @@ void PrintText(const PartitionStateInfo& partition) {
 
 void PrintText(const ClusterInfo& cluster) {
   size_t short_of_copies = 0;
+  size_t without_leader = 0;
   for (const auto& partition : cluster.partitions) {
     if (partition.under_replicated) ++short_of_copies;
+    if (partition.leader == 0) ++without_leader;
   }
   std::cout << "cluster " << cluster.id << "\n";
-  for (const NodeInfo& node : cluster.nodes) PrintText(cluster, node);
+  std::vector<std::vector<std::string>> rows;
+  for (const NodeInfo& node : cluster.nodes) rows.push_back(NodeCells(cluster, node));
+  PrintRows(rows);
   std::cout << WithCommas(cluster.partitions.size())
             << (cluster.partitions.size() == 1 ? " partition" : " partitions");
+  if (without_leader > 0) std::cout << ", " << WithCommas(without_leader) << " without a leader";
   if (short_of_copies > 0) std::cout << ", " << WithCommas(short_of_copies) << " under-replicated";
   std::cout << '\n';
   for (const PartitionStateInfo& partition : cluster.partitions) PrintText(partition);
+  if (short_of_copies > 0) std::cout << "`cairn cluster why` says what that waits for\n";
 }
 
 absl::Status Status(Admin& admin, const Flags& flags) {
@@ -170,9 +141,7 @@ absl::Status Status(Admin& admin, const Flags& flags) {
 absl::Status Why(Admin& admin, const Flags& flags) {
   CAIRN_ASSIGN_OR_RETURN(const std::vector<WaitInfo> waits, admin.ExplainCluster());
   if (flags.client.output == OutputFormat::kJson) {
-    Json json = Json::array();
-    for (const WaitInfo& wait : waits) json.push_back({{"about", wait.about}, {"why", wait.why}});
-    std::cout << Json{{"waits", json}}.dump() << '\n';
+    std::cout << ToJson(waits).dump() << '\n';
     return absl::OkStatus();
   }
   if (waits.empty()) std::cout << "all is as it should be\n";

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/admin_command.h"
+#include "apps/cluster_json.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/status_macros.h"
@@ -29,15 +30,7 @@ bool WantsJson(const Flags& flags) { return flags.client.output == OutputFormat:
 absl::Status Members(Admin& admin, const Flags& flags) {
   CAIRN_ASSIGN_OR_RETURN(const std::vector<MemberInfo> members, admin.ListMembers());
   if (WantsJson(flags)) {
-    Json json = Json::array();
-    for (const MemberInfo& member : members) {
-      json.push_back({{"name", member.name},
-                      {"address", member.address},
-                      {"status", member.status},
-                      {"kind", member.kind},
-                      {"tags", member.tags}});
-    }
-    std::cout << Json{{"members", json}}.dump() << '\n';
+    std::cout << ToJson(members).dump() << '\n';
     return absl::OkStatus();
   }
   for (const MemberInfo& member : members) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/admin_command.h"
+#include "apps/cluster_json.h"
 #include "apps/command.h"
 #include "apps/report.h"
 #include "base/strings.h"
@@ -32,35 +33,6 @@ void AddSettings(CLI::App& command, TopicSettings& settings) {
   add("--segment-ms", settings.segment_ms, "Begin a new segment file at this age");
   add("--max-record-bytes", settings.max_record_bytes, "Refuse larger records");
   add("--max-batch-bytes", settings.max_batch_bytes, "Refuse larger batches");
-}
-
-Json ToJson(const TopicInfo& topic) {
-  Json settings = Json::object();
-  const auto set = [&](const char* name, const std::optional<int64_t>& value) {
-    if (value) settings[name] = *value;
-  };
-  set("retention_bytes", topic.settings.retention_bytes);
-  set("retention_ms", topic.settings.retention_ms);
-  set("segment_bytes", topic.settings.segment_bytes);
-  set("segment_ms", topic.settings.segment_ms);
-  set("max_record_bytes", topic.settings.max_record_bytes);
-  set("max_batch_bytes", topic.settings.max_batch_bytes);
-  Json json = {{"name", topic.name},
-               {"id", topic.id},
-               {"partition_count", topic.partition_count},
-               {"replication_factor", topic.replication_factor},
-               {"created_ms", topic.created_ms},
-               {"settings", settings}};
-  for (const PartitionInfo& partition : topic.partitions) {
-    Json row = {{"partition", partition.partition},
-                {"log_start", partition.log_start},
-                {"high_watermark", partition.high_watermark},
-                {"leader", partition.leader},
-                {"replicas", partition.replicas}};
-    if (!partition.error.empty()) row["error"] = partition.error;
-    json["partitions"].push_back(row);
-  }
-  return json;
 }
 
 std::string Limit(const std::optional<int64_t>& value, const char* unit) {
@@ -102,9 +74,7 @@ void Print(const TopicInfo& topic, OutputFormat output) {
 
 void PrintList(const std::vector<TopicInfo>& topics, OutputFormat output) {
   if (output == OutputFormat::kJson) {
-    Json json = Json::array();
-    for (const TopicInfo& topic : topics) json.push_back(ToJson(topic));
-    std::cout << Json{{"topics", json}}.dump() << '\n';
+    std::cout << ToJson(topics).dump() << '\n';
     return;
   }
   for (const TopicInfo& topic : topics) {

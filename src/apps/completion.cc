@@ -5,16 +5,10 @@
 #include <vector>
 
 #include "apps/manual.h"
+#include "apps/usage.h"
 
 namespace cairn::apps {
 namespace {
-
-// "produce", "topic create": the words behind "cairn".
-std::string Path(const CLI::App& command) {
-  if (command.get_parent() == nullptr) return "";
-  const std::string above = Path(*command.get_parent());
-  return above.empty() ? command.get_name() : above + " " + command.get_name();
-}
 
 void ForEachCommand(const CLI::App& command, const std::function<void(const CLI::App&)>& visit) {
   visit(command);
@@ -59,7 +53,7 @@ std::string CasesByPath(const CLI::App& app, std::string_view indent,
   std::string out;
   ForEachCommand(app, [&](const CLI::App& command) {
     out.append(indent)
-        .append(Quote(Path(command)))
+        .append(Quote(CommandPath(command)))
         .append(") ")
         .append(action(command))
         .append(" ;;\n");
@@ -72,7 +66,7 @@ std::string CasesByPath(const CLI::App& app, std::string_view indent,
 std::string BashCompletion(const CLI::App& app) {
   std::string commands;
   ForEachCommand(app, [&](const CLI::App& command) {
-    if (command.get_parent() != nullptr) commands += Quote(Path(command)) + " ";
+    if (command.get_parent() != nullptr) commands += Quote(CommandPath(command)) + " ";
   });
   return "# bash completion for cairn; made by `cairn docs completion bash`.\n"
          "_cairn() {\n"
@@ -99,7 +93,7 @@ std::string BashCompletion(const CLI::App& app) {
 std::string ZshCompletion(const CLI::App& app) {
   std::string commands;
   ForEachCommand(app, [&](const CLI::App& command) {
-    if (command.get_parent() != nullptr) commands += Quote(Path(command)) + " ";
+    if (command.get_parent() != nullptr) commands += Quote(CommandPath(command)) + " ";
   });
   return "#compdef cairn\n"
          "# zsh completion for cairn; made by `cairn docs completion zsh`.\n"
@@ -131,7 +125,7 @@ std::string FishCompletion(const CLI::App& app) {
     if (command.get_parent() == nullptr) {
       condition = "__fish_use_subcommand";
     } else {
-      std::string path = Path(command);
+      std::string path = CommandPath(command);
       std::replace(path.begin(), path.end(), ' ', '\n');
       size_t begin = 0;
       while (begin < path.size()) {

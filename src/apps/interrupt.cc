@@ -38,6 +38,8 @@ void CatchInterrupts() {
 
 bool Interrupted() { return interrupted.load(std::memory_order_relaxed); }
 
+int InterruptDescriptor() { return pipe_fds[0]; }
+
 bool WaitReadable(int fd) {
   pollfd fds[2] = {{fd, POLLIN, 0}, {pipe_fds[0], POLLIN, 0}};
   while (!Interrupted()) {

@@ -11,6 +11,9 @@ void CatchInterrupts();
 // Whether one came. Any thread.
 bool Interrupted();
 
+// Can be read from then on; for poll alone. After CatchInterrupts.
+int InterruptDescriptor();
+
 // Waits until `fd` is readable (or at its end) or an interrupt came; false for the interrupt.
 bool WaitReadable(int fd);
 

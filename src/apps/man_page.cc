@@ -1,6 +1,7 @@
 #include <string_view>
 
 #include "apps/manual.h"
+#include "apps/usage.h"
 
 namespace cairn::apps {
 namespace {
@@ -24,11 +25,6 @@ std::string Escape(std::string_view text) {
   return out;
 }
 
-std::string FullName(const CLI::App& app) {
-  if (app.get_parent() == nullptr) return app.get_name();
-  return FullName(*app.get_parent()) + " " + app.get_name();
-}
-
 void AppendOption(const CLI::Option& option, std::string& out) {
   const bool positional = option.get_positional();
   out += ".TP\n\\fB" + Escape(option.get_name(positional, true)) + "\\fR";
@@ -46,7 +42,7 @@ void AppendOption(const CLI::Option& option, std::string& out) {
 void AppendCommand(const CLI::App& command, std::string& out) {
   const auto below = command.get_subcommands({});
   if (below.empty()) {
-    out += ".SS " + Escape(FullName(command));
+    out += ".SS " + Escape("cairn " + CommandPath(command));
     for (const CLI::Option* option : command.get_options()) {
       if (option->get_positional()) out += " \\fI" + Escape(option->get_name(true)) + "\\fR";
     }

@@ -41,6 +41,13 @@ std::string WithCommas(uint64_t number) {
   return text;
 }
 
+std::string HumanSeconds(double seconds) {
+  constexpr double kMillisecond = 1e-3;
+  if (seconds < 0.9995 * kMillisecond) return Human(seconds * 1e6, "us");
+  if (seconds < 0.9995) return Human(seconds / kMillisecond, "ms");
+  return Human(seconds, "s");
+}
+
 std::string HumanBytes(double bytes) { return Human(bytes, "B"); }
 std::string HumanCount(double count) { return Human(count, ""); }
 

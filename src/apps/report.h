@@ -12,6 +12,8 @@ namespace cairn::apps {
 std::string WithCommas(uint64_t number);
 // "1.2 MB": powers of 1000, three digits.
 std::string HumanBytes(double bytes);
+// "950 us", "1.20 ms", "2.50 s": three digits.
+std::string HumanSeconds(double seconds);
 // "1.5 M": powers of 1000, three digits.
 std::string HumanCount(double count);
 

@@ -15,6 +15,10 @@ TEST(ReportTest, GroupsDigits) {
 TEST(ReportTest, ShortensNumbers) {
   EXPECT_EQ(HumanCount(12), "12");
   EXPECT_EQ(HumanCount(1500), "1.50 k");
+  EXPECT_EQ(HumanSeconds(0), "0 us");
+  EXPECT_EQ(HumanSeconds(0.00095), "950 us");
+  EXPECT_EQ(HumanSeconds(0.0012), "1.20 ms");
+  EXPECT_EQ(HumanSeconds(2.5), "2.50 s");
   EXPECT_EQ(HumanBytes(721'000), "721 kB");
   EXPECT_EQ(HumanBytes(1.1e9), "1.10 GB");
 }

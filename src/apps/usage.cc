@@ -13,11 +13,6 @@ const CLI::App& Innermost(const CLI::App& app) {
   return *at;
 }
 
-std::string FullName(const CLI::App& app) {
-  if (app.get_parent() == nullptr) return app.get_name();
-  return FullName(*app.get_parent()) + " " + app.get_name();
-}
-
 std::vector<std::string> OptionNames(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -39,6 +34,12 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& ca
 }
 
 }  // namespace
+
+std::string CommandPath(const CLI::App& command) {
+  if (command.get_parent() == nullptr) return "";
+  const std::string above = CommandPath(*command.get_parent());
+  return above.empty() ? command.get_name() : above + " " + command.get_name();
+}
 
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -82,7 +83,8 @@ std::string ExplainParseError(const CLI::App& app, const CLI::ParseError& error)
     }
     break;
   }
-  const std::string name = FullName(command);
+  const std::string path = CommandPath(command);
+  const std::string name = app.get_name() + (path.empty() ? "" : " " + path);
   return name + ": " + message + "\nTry: " + name + " --help";
 }
 

@@ -8,6 +8,9 @@
 
 namespace cairn::apps {
 
+// The words behind "cairn": "produce", "cluster keys list"; "" for the program itself.
+std::string CommandPath(const CLI::App& command);
+
 // How many letters have to be inserted, removed or replaced to make `b` of `a` (Levenshtein 1966).
 size_t EditDistance(std::string_view a, std::string_view b);
 

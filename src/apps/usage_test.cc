@@ -17,5 +17,12 @@ TEST(UsageTest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(Nearest("--xyz", {"--addr", "--topic"}), "");
 }
 
+TEST(UsageTest, NamesEveryWordOfACommand) {
+  CLI::App app("", "cairn");
+  CLI::App* install = app.add_subcommand("cluster")->add_subcommand("keys")->add_subcommand("list");
+  EXPECT_EQ(CommandPath(*install), "cluster keys list");
+  EXPECT_EQ(CommandPath(app), "");
+}
+
 }  // namespace
 }  // namespace cairn::apps

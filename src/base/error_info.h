@@ -49,9 +49,10 @@ inline constexpr std::string_view kNotLeader = "NOT_LEADER";          // leader_
 inline constexpr std::string_view kClusterExists = "CLUSTER_EXISTS";  // cluster_id, offered_id
 inline constexpr std::string_view kNodeNameTaken =
     "NODE_NAME_TAKEN";  // name, node_id, holder_uuid, uuid
-inline constexpr std::string_view kNodeRemoved = "NODE_REMOVED";  // node_id
-inline constexpr std::string_view kNodeInUse = "NODE_IN_USE";     // node_id
-inline constexpr std::string_view kUnknownNode = "UNKNOWN_NODE";  // node_id
+inline constexpr std::string_view kNodeRemoved = "NODE_REMOVED";          // node_id
+inline constexpr std::string_view kNodeInUse = "NODE_IN_USE";             // node_id
+inline constexpr std::string_view kUnknownNode = "UNKNOWN_NODE";          // node_id
+inline constexpr std::string_view kNodeUnreachable = "NODE_UNREACHABLE";  // node_id
 inline constexpr std::string_view kNoIdentity = "NO_IDENTITY";
 inline constexpr std::string_view kNotPermitted = "NOT_PERMITTED";  // subject, action, object
 inline constexpr std::string_view kNotAReplica = "NOT_A_REPLICA";   // replicas

@@ -52,6 +52,11 @@ struct HostedReplica {
   bool incomplete = false;
   std::shared_ptr<ShardPartition> partition;
   std::shared_ptr<consensus::RaftReplica> replica;
+
+  // Whether its log is, also where that leaves the replica serving.
+  bool damaged() const {
+    return damaged_log != nullptr || (replica != nullptr && replica->log()->damaged());
+  }
 };
 
 struct ReplicaReport {

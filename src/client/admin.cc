@@ -31,6 +31,12 @@ using Stub = v1::Admin::Stub;
 template <typename Request, typename Response>
 using AdminMethod = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
+// The broker answers; one that it was to ask does not, and the caller wants to know just that.
+bool IsAboutAnotherNode(const absl::Status& status) {
+  const auto info = base::GetErrorInfo(status);
+  return info && info->reason == base::reason::kNodeUnreachable;
+}
+
 // The call, to one broker.
 template <typename Request, typename Response>
 absl::StatusOr<Response> CallBroker(const Client::Impl& client, const Broker& broker,
@@ -42,7 +48,8 @@ absl::StatusOr<Response> CallBroker(const Client::Impl& client, const Broker& br
   Response response;
   const absl::Status status = client.Translate((stub.*method)(&context, request, &response));
   if (!status.ok()) {
-    if (IsTransient(status)) client.brokers().Failed(broker.address, "", -1, status);
+    if (IsTransient(status) && !IsAboutAnotherNode(status))
+      client.brokers().Failed(broker.address, "", -1, status);
     return status;
   }
   client.brokers().Worked(broker.address);
@@ -64,6 +71,7 @@ absl::StatusOr<Response> Call(const Client::Impl& client, AdminMethod<Request, R
     if (response.ok() || response.status().code() != absl::StatusCode::kUnavailable) {
       return response;
     }
+    if (IsAboutAnotherNode(response.status())) return response;
     if (!base::GetErrorInfo(response.status())) {
       away.insert(broker.address);
       if (away.size() >= client.brokers().count()) return response;
@@ -377,6 +385,23 @@ absl::Status Admin::SendEvent(const std::string& name, const std::string& payloa
   request.set_name(name);
   request.set_payload(payload);
   return Call(client_->impl(), &Stub::SendEvent, request).status();
+}
+
+// ---- what a node says of itself ----
+
+absl::StatusOr<std::string> Admin::GetMetrics(int32_t node, const std::vector<std::string>& names) {
+  v1::GetMetricsRequest request;
+  request.set_node(node);
+  request.mutable_names()->Add(names.begin(), names.end());
+  CAIRN_ASSIGN_OR_RETURN(auto response, Call(client_->impl(), &Stub::GetMetrics, request));
+  return std::move(*response.mutable_prometheus_text());
+}
+
+absl::StatusOr<std::string> Admin::GetDiagnostics(int32_t node) {
+  v1::GetDiagnosticsRequest request;
+  request.set_node(node);
+  CAIRN_ASSIGN_OR_RETURN(auto response, Call(client_->impl(), &Stub::GetDiagnostics, request));
+  return std::move(*response.mutable_json());
 }
 
 }  // namespace cairn

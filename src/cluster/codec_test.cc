@@ -5,6 +5,7 @@
 #include "cluster/cluster_testing.h"
 #include "cluster/command.h"
 #include "cluster/metadata.h"
+#include "cluster/peer_methods.h"
 
 namespace cairn::cluster {
 namespace {
@@ -158,6 +159,25 @@ TEST(GroupIdTest, NamesTopicAndPartition) {
   EXPECT_EQ(TopicOf(group), TopicNumber(5));
   EXPECT_EQ(PartitionOf(group), PartitionId(9'999));
   EXPECT_EQ(TopicOf(kControllerGroup), TopicNumber(0));
+}
+
+TEST(InquiryCodecTest, EveryQuestionSurvivesAndNothingElseIsTaken) {
+  using What = Inquiry::What;
+  for (const What what : {What::kMetrics, What::kDiagnostics}) {
+    const auto decoded = DecodeInquiry(Encode(Inquiry{what, {"cairn_ready", "a:b"}}));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->what, what);
+    EXPECT_THAT(decoded->names, ::testing::ElementsAre("cairn_ready", "a:b"));
+  }
+  EXPECT_EQ(DecodeInquiry(R"({"what":"weather","names":[]})").status().code(),
+            absl::StatusCode::kUnimplemented);
+  const std::string many = Encode(Inquiry{.names = std::vector<std::string>(65, "a")});
+  for (const char* bad :
+       {"", "[]", R"({"what":"metrics"})", R"({"what":"metrics","names":[1]})",
+        R"({"what":"metrics","names":["a b"]})", R"({"what":"metrics","names":[""]})",
+        R"({"what":"metrics","names":{}})", many.c_str()}) {
+    EXPECT_EQ(DecodeInquiry(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
 }
 
 }  // namespace

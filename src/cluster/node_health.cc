@@ -6,16 +6,6 @@
 #include "cluster/node.h"
 
 namespace cairn::cluster {
-namespace {
-
-// Damage that leaves the replica serving counts, too.
-bool IsDamaged(const broker::HostedReplica& hosted) {
-  return !hosted.status.ok() || hosted.damaged_log != nullptr ||
-         (hosted.replica != nullptr && hosted.replica->log()->damaged());
-}
-
-}  // namespace
-
 NodeHealth Node::Health() const {
   NodeHealth health{.member = CheckMember(), .logs = CheckLogs()};
   if (!health.member.ok()) {
@@ -71,7 +61,7 @@ absl::Status Node::CheckLogs() const {
   std::string first;
   const auto all = host_->All();
   for (const auto& hosted : all) {
-    if (!IsDamaged(*hosted)) continue;
+    if (hosted->status.ok() && !hosted->damaged()) continue;
     if (damaged++ == 0) {
       first = base::StrCat(hosted->spec.topic.name, "/", hosted->spec.partition.value());
     }

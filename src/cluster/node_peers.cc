@@ -124,6 +124,11 @@ void Node::OnRequest(const consensus::PeerIdentity& from, uint16_t method, std::
       return OnExplainRequest(std::move(responder));
     case PeerMethod::kTransfer:
       return OnTransferRequest(payload, std::move(responder));
+    case PeerMethod::kInquiry:
+      if (from.node.value() == 0) {
+        return responder.Respond(absl::PermissionDeniedError("a node answers members alone"));
+      }
+      return OnInquiry(payload, std::move(responder));
   }
   responder.Respond(
       absl::UnimplementedError(base::StrCat("this node knows no method ", method, " of peers")));

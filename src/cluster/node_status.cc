@@ -14,6 +14,9 @@ namespace cairn::cluster {
 namespace {
 
 constexpr int64_t kExplainTimeoutNs = 10'000'000'000;
+// A node gathers its metrics in milliseconds; one that is stopped is known as silent after five
+// seconds anyway.
+constexpr int64_t kInquiryTimeoutNs = 5'000'000'000;
 constexpr int64_t kTransferTimeoutNs = 10'000'000'000;
 // A leader that hands over is looked at this often, for about three seconds.
 constexpr int64_t kTransferPollNs = 5'000'000;
@@ -29,6 +32,17 @@ absl::Status NotAReplica(NodeId node, const std::string& partition,
                          base::StrCat("node ", node.value(), " holds no replica of ", partition,
                                       "; these do: ", names),
                          base::reason::kNotAReplica, {{"replicas", names}});
+}
+
+// Of a call to a node that may be gone, or going: what the caller asked is there, and has to hear
+// that the other one is not.
+absl::Status AsUnreachable(NodeId node, absl::Status unanswered) {
+  const bool silent = absl::IsUnavailable(unanswered) || absl::IsDeadlineExceeded(unanswered);
+  if (!silent) return unanswered;
+  return base::MakeError(absl::StatusCode::kUnavailable,
+                         base::StrCat("node ", node.value(),
+                                      " does not answer: ", base::StdView(unanswered.message())),
+                         base::reason::kNodeUnreachable, {{"node_id", base::StrCat(node.value())}});
 }
 
 // Looks until the replica follows another node.
@@ -102,6 +116,58 @@ void Node::OnExplainRequest(consensus::PeerResponder responder) {
       responder.Respond(Encode(*report));
     });
   });
+}
+
+absl::Status Node::CheckMemberNode(NodeId node) const {
+  const auto view = metadata();
+  const NodeInfo* found = view->metadata.FindNode(node);
+  if (found != nullptr && found->is_member()) return absl::OkStatus();
+  std::string known;
+  for (const auto& [id, info] : view->metadata.nodes) {
+    if (info.is_member()) known += base::StrCat(known.empty() ? "" : ", ", id.value());
+  }
+  return base::MakeError(
+      absl::StatusCode::kNotFound,
+      base::StrCat("the cluster has no node ", node.value(), "; there are: ", known),
+      base::reason::kUnknownNode, {{"node_id", base::StrCat(node.value())}});
+}
+
+void Node::Ask(NodeId node, Inquiry inquiry, InquiryDone done) {
+  if (absl::Status status = CheckRunning(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = CheckInquiry(inquiry); !status.ok()) return done(std::move(status));
+  if (node.value() == 0 || node == id()) return AnswerInquiry(std::move(inquiry), std::move(done));
+  if (absl::Status status = CheckMemberNode(node); !status.ok()) return done(std::move(status));
+  transport_->Call(node, static_cast<uint16_t>(PeerMethod::kInquiry), Encode(inquiry),
+                   kInquiryTimeoutNs,
+                   [node, done = std::move(done)](absl::StatusOr<std::string> answer) mutable {
+                     if (!answer.ok()) return done(AsUnreachable(node, answer.status()));
+                     done(std::move(answer));
+                   });
+}
+
+void Node::AnswerInquiry(Inquiry inquiry, InquiryDone done) {
+  if (!dependencies_.answer_inquiry) {
+    return done(absl::UnimplementedError("this node says nothing of itself"));
+  }
+  dependencies_.answer_inquiry(std::move(inquiry), [self = id(), done = std::move(done)](
+                                                       absl::StatusOr<std::string> answer) mutable {
+    if (answer.ok() && answer->size() > kMaxInquiryAnswerBytes) {
+      return done(absl::ResourceExhaustedError(base::StrCat(
+          "what node ", self.value(), " says of itself takes ", answer->size(),
+          " bytes, more than ", kMaxInquiryAnswerBytes,
+          "; ask for fewer metrics by name, or lower --metrics-max-partitions there")));
+    }
+    done(std::move(answer));
+  });
+}
+
+void Node::OnInquiry(const std::string& payload, consensus::PeerResponder responder) {
+  auto inquiry = DecodeInquiry(payload);
+  if (!inquiry.ok()) return responder.Respond(inquiry.status());
+  AnswerInquiry(*std::move(inquiry),
+                [responder = std::move(responder)](absl::StatusOr<std::string> answer) mutable {
+                  responder.Respond(std::move(answer));
+                });
 }
 
 void Node::TransferLeadership(std::string topic, PartitionId partition, NodeId to,

@@ -1,5 +1,8 @@
 #include "cluster/peer_methods.h"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -15,6 +18,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kLedGroupBytes = 12;
 constexpr size_t kGroupBytes = 8;
+// In the order of Inquiry::What.
+constexpr std::array<std::string_view, 2> kWhats = {"metrics", "diagnostics"};
 
 absl::Status MalformedCall(std::string_view what) {
   return absl::InvalidArgumentError(base::StrCat("a peer's call: ", what));
@@ -172,6 +177,48 @@ absl::Status AsNoController(absl::Status unanswered) {
       absl::StatusCode::kUnavailable,
       base::StrCat("the controller went away: ", base::StdView(unanswered.message())),
       base::reason::kNotLeader);
+}
+
+absl::Status CheckInquiry(const Inquiry& inquiry) {
+  if (inquiry.names.size() > kMaxInquiryNames) {
+    return absl::InvalidArgumentError(
+        base::StrCat("more than ", kMaxInquiryNames, " names of metrics; leave them out for all"));
+  }
+  for (const std::string& name : inquiry.names) {
+    const bool valid = std::all_of(name.begin(), name.end(), [](unsigned char letter) {
+      return std::isalnum(letter) != 0 || letter == '_' || letter == ':';
+    });
+    if (name.empty() || name.size() > kMaxInquiryNameBytes || !valid) {
+      return absl::InvalidArgumentError(base::StrCat("not the beginning of a metric's name: 1 to ",
+                                                     kMaxInquiryNameBytes,
+                                                     " letters, digits, '_' and ':' are expected"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string Encode(const Inquiry& inquiry) {
+  return Json{{"what", kWhats[static_cast<size_t>(inquiry.what)]}, {"names", inquiry.names}}.dump();
+}
+
+absl::StatusOr<Inquiry> DecodeInquiry(std::string_view text) {
+  CAIRN_ASSIGN_OR_RETURN(const Json json, ParseObject(text));
+  CAIRN_ASSIGN_OR_RETURN(const std::string what, Text(json, "what"));
+  const auto* found = std::find(kWhats.begin(), kWhats.end(), what);
+  if (found == kWhats.end()) {
+    return absl::UnimplementedError("this node does not know what it is asked about itself");
+  }
+  Inquiry inquiry;
+  inquiry.what = static_cast<Inquiry::What>(found - kWhats.begin());
+  if (!json.contains("names") || !json["names"].is_array()) return Wrong("no array \"names\"");
+  for (const Json& name : json["names"]) {
+    if (!name.is_string() || inquiry.names.size() == kMaxInquiryNames + 1) {
+      return Wrong("\"names\" are no names of metrics");
+    }
+    inquiry.names.push_back(name.get<std::string>());
+  }
+  CAIRN_RETURN_IF_ERROR(CheckInquiry(inquiry));
+  return inquiry;
 }
 
 std::string EncodeGroup(GroupId group) {

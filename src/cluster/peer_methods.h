@@ -37,6 +37,8 @@ enum class PeerMethod : uint16_t {
   kEntries = 9,
   // "My logs of these groups are damaged" (DamageReport); to all, while there are some.
   kDamage = 10,
+  // Inquiry: what a node says of itself, for operators.
+  kInquiry = 11,
 };
 
 // For clients: the error of a call to the controller that was not answered, because its node went
@@ -87,6 +89,22 @@ inline constexpr size_t kMaxGroupsPerDamageReport = 100;  // more are told when 
 inline constexpr size_t kMaxDamageTextBytes = 1000;       // what is longer is cut
 std::string Encode(const DamageReport& report);
 absl::StatusOr<DamageReport> DecodeDamageReport(std::string_view text);
+
+// kInquiry: JSON, and back the answer as text.
+struct Inquiry {
+  enum class What : uint8_t {
+    kMetrics,      // the text that Prometheus reads, of the metrics whose names begin with `names`
+    kDiagnostics,  // a JSON object: build, process, configuration, health, its last log lines
+  };
+  What what = What::kMetrics;
+  std::vector<std::string> names;  // of kMetrics; empty: all
+};
+inline constexpr size_t kMaxInquiryNames = 64;       // more than a client has columns
+inline constexpr size_t kMaxInquiryNameBytes = 128;  // no metric's name is as long
+// INVALID_ARGUMENT for names beyond the limits, or of other characters than metrics have.
+absl::Status CheckInquiry(const Inquiry& inquiry);
+std::string Encode(const Inquiry& inquiry);
+absl::StatusOr<Inquiry> DecodeInquiry(std::string_view text);
 
 // kMembers: the group (8), and back Configuration::Encode.
 std::string EncodeGroup(GroupId group);

@@ -62,6 +62,12 @@ class AdminService final : public cairn::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* SendEvent(grpc::CallbackServerContext* call,
                                       const v1::SendEventRequest* request,
                                       v1::SendEventResponse* response) override;
+  grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* call,
+                                       const v1::GetMetricsRequest* request,
+                                       v1::GetMetricsResponse* response) override;
+  grpc::ServerUnaryReactor* GetDiagnostics(grpc::CallbackServerContext* call,
+                                           const v1::GetDiagnosticsRequest* request,
+                                           v1::GetDiagnosticsResponse* response) override;
 
  private:
   const ServiceContext& context_;

@@ -69,6 +69,38 @@ grpc::ServerUnaryReactor* AdminService::ExplainCluster(grpc::CallbackServerConte
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::GetMetrics(grpc::CallbackServerContext* call,
+                                                   const v1::GetMetricsRequest* request,
+                                                   v1::GetMetricsResponse* response) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/GetMetrics");
+  if (!reactor->May(security::Action::kDescribe)) return reactor;
+  response->set_node(request->node() == 0 ? context_.node.id().value() : request->node());
+  context_.node.Ask(NodeId(request->node()),
+                    {.what = cluster::Inquiry::What::kMetrics,
+                     .names = {request->names().begin(), request->names().end()}},
+                    [reactor, response](absl::StatusOr<std::string> text) {
+                      if (text.ok()) response->set_prometheus_text(*std::move(text));
+                      reactor->End(text.status());
+                    });
+  return reactor;
+}
+
+// A log may name anything, and a configuration tells how a node is guarded: not for everyone who
+// may see that there is a cluster.
+grpc::ServerUnaryReactor* AdminService::GetDiagnostics(grpc::CallbackServerContext* call,
+                                                       const v1::GetDiagnosticsRequest* request,
+                                                       v1::GetDiagnosticsResponse* response) {
+  auto* reactor = new UnaryCall(context_, call, "/cairn.v1.Admin/GetDiagnostics");
+  if (!reactor->May(security::Action::kCluster)) return reactor;
+  response->set_node(request->node() == 0 ? context_.node.id().value() : request->node());
+  context_.node.Ask(NodeId(request->node()), {.what = cluster::Inquiry::What::kDiagnostics},
+                    [reactor, response](absl::StatusOr<std::string> json) {
+                      if (json.ok()) response->set_json(*std::move(json));
+                      reactor->End(json.status());
+                    });
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::TransferLeadership(
     grpc::CallbackServerContext* call, const v1::TransferLeadershipRequest* request,
     v1::TransferLeadershipResponse* response) {

@@ -47,6 +47,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     Advance([this, ok]() CAIRN_REQUIRES(mutex_) {
       writing_ = false;
       if (!ok) broken_ = true;
+      if (position_ != nullptr && outgoing_end_.has_value()) position_->Set(*outgoing_end_);
     });
   }
 
@@ -73,12 +74,20 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       base::MutexLock lock(mutex_);
       status = final_status_;
       responses = responses_;
+      position_.reset();
     }
     report_.Done(status, 1, responses);
     self_.reset();  // a fetch or wait that has not ended yet keeps the rest of us alive
   }
 
  private:
+  struct Response {
+    grpc::ByteBuffer message;
+    // Of the last one of a fetch: the offset behind it. What was read at once counts as sent when
+    // all of it is, so a client that takes nothing falls behind.
+    std::optional<Offset> end;
+  };
+
   // What Advance decided to start.
   struct Work {
     bool write = false;
@@ -120,7 +129,13 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     if (reached_end.ok()) reached_end = FetchInto(built);
     Advance([&]() CAIRN_REQUIRES(mutex_) {
       fetching_ = false;
-      for (grpc::ByteBuffer& response : built) ready_.push_back(std::move(response));
+      for (grpc::ByteBuffer& response : built) ready_.push_back({std::move(response), {}});
+      if (!input_.stop_at_end && builder_.has_value() && !finished_) {
+        if (position_ == nullptr) {
+          position_ = context_.positions.Follow(input_.topic, input_.partition, partition_, start_);
+        }
+        if (!built.empty()) ready_.back().end = builder_->position();
+      }
       if (!reached_end.ok()) {
         end_status_ = reached_end.status();
       } else if (*reached_end) {
@@ -143,6 +158,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     if (!builder_.has_value()) {
       auto start = ResolveStart(input_, *partition_);
       if (!start.ok()) return start.status();
+      start_ = *start;
       next_fetch_ = *start;
       if (input_.stop_at_end) end_ = partition_->high_watermark();
       builder_.emplace(input_.mode, input_.max_records, input_.max_bytes, next_fetch_, end_);
@@ -245,7 +261,8 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     }
     if (!writing_) {
       if (!ready_.empty()) {
-        outgoing_ = std::move(ready_.front());
+        outgoing_ = std::move(ready_.front().message);
+        outgoing_end_ = ready_.front().end;
         ready_.pop_front();
         writing_ = true;
         ++responses_;
@@ -297,12 +314,14 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Of the one fetch, and of the wait that follows it.
   std::optional<ResponseBuilder> builder_;
   std::optional<Offset> end_;
+  Offset start_;
   Offset next_fetch_;
 
   grpc::ByteBuffer outgoing_;  // of the one pending write
 
   base::Mutex mutex_;
-  std::deque<grpc::ByteBuffer> ready_ CAIRN_GUARDED_BY(mutex_);
+  std::deque<Response> ready_ CAIRN_GUARDED_BY(mutex_);
+  std::optional<Offset> outgoing_end_ CAIRN_GUARDED_BY(mutex_);
   // Ends the stream once everything ready is written.
   std::optional<absl::Status> end_status_ CAIRN_GUARDED_BY(mutex_);
   std::optional<broker::Partition::WaitId> wait_id_ CAIRN_GUARDED_BY(mutex_);
@@ -314,6 +333,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool metadata_sent_ CAIRN_GUARDED_BY(mutex_) = false;
   bool broken_ CAIRN_GUARDED_BY(mutex_) = false;  // the client is gone
   bool draining_ CAIRN_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<ConsumerPositions::Position> position_ CAIRN_GUARDED_BY(mutex_);  // it follows
   absl::Status denied_ CAIRN_GUARDED_BY(mutex_);  // the caller may no more
   bool finished_ CAIRN_GUARDED_BY(mutex_) = false;
   bool advancing_ CAIRN_GUARDED_BY(mutex_) = false;

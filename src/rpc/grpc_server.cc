@@ -64,6 +64,7 @@ class GrpcServer::Impl {
                  .observer = observer,
                  .readers = readers_,
                  .streams = streams_,
+                 .positions = positions_,
                  .servers = options_.servers,
                  .security = security_},
         readers_(options_.reader_threads, kMaxQueuedReads),
@@ -128,6 +129,7 @@ class GrpcServer::Impl {
   }
 
   size_t open_streams() const { return streams_.size(); }
+  ConsumerLags consumer_lags() const { return positions_.Lags(); }
 
  private:
   Security MakeSecurity(const env::Clock& clock) {
@@ -143,6 +145,7 @@ class GrpcServer::Impl {
   std::optional<ClientIdentities> identities_;
   const Security security_;
   StreamRegistry streams_;
+  ConsumerPositions positions_;
   const ServiceContext context_;
   ReaderPool readers_;  // behind what its last jobs look at
   LogService log_;
@@ -180,5 +183,6 @@ void GrpcServer::SetServing(std::string_view service, bool serving) {
 void GrpcServer::Shutdown(int64_t deadline_ms) { impl_->Shutdown(deadline_ms); }
 
 size_t GrpcServer::open_streams() const { return impl_->open_streams(); }
+ConsumerLags GrpcServer::consumer_lags() const { return impl_->consumer_lags(); }
 
 }  // namespace cairn::rpc

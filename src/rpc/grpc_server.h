@@ -18,6 +18,7 @@
 #include "cluster/node.h"
 #include "env/clock.h"
 #include "env/network.h"
+#include "rpc/consumer_positions.h"
 #include "rpc/rpc_observer.h"
 #include "security/access.h"
 #include "security/tls/tls_identity.h"
@@ -85,6 +86,9 @@ class GrpcServer {
 
   // Streams that are open now.
   size_t open_streams() const;
+
+  // How far those are behind that follow a partition.
+  ConsumerLags consumer_lags() const;
 
  private:
   class Impl;

@@ -39,6 +39,9 @@ class ResponseBuilder {
   // Whether everything added has been built into responses.
   bool empty() const { return entries_.empty(); }
 
+  // The offset behind the last record that was built.
+  Offset position() const { return position_; }
+
   // Appends responses to `out` until about max_bytes are built, the entries are used up, or `out`
   // has grown by `max_responses`. Works entry by entry, so that compressed entries are not all
   // expanded at once; what is left is built by the next call. With max_responses, what remains of

@@ -16,6 +16,7 @@
 #include "cluster/node.h"
 #include "env/clock.h"
 #include "rpc/call_guard.h"
+#include "rpc/consumer_positions.h"
 #include "rpc/grpc_server.h"
 #include "rpc/reader_pool.h"
 #include "rpc/rpc_observer.h"
@@ -32,6 +33,7 @@ struct ServiceContext {
   RpcObserver& observer;
   ReaderPool& readers;
   StreamRegistry& streams;
+  ConsumerPositions& positions;
   std::function<std::vector<ServerInfo>()> servers;
   const Security& security;
 };

@@ -164,12 +164,11 @@ void Logger::Log(LogModule module, LogLevel level, std::string_view message,
                  std::span<const LogField> fields) {
   if (!Enabled(module, level)) return;
   const int64_t now_us = NowUs();
-  output_->Add(now_us, FormatLogLine({.time_us = now_us,
-                                      .module = module,
-                                      .level = level,
-                                      .message = message,
-                                      .fields = fields},
-                                     output_->format()));
+  std::string line = FormatLogLine(
+      {.time_us = now_us, .module = module, .level = level, .message = message, .fields = fields},
+      output_->format());
+  ring_.Add(line);
+  output_->Add(now_us, std::move(line));
 }
 
 void Logger::Reopen() { output_->Reopen(); }

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "env/line_log.h"
 #include "server/log_levels.h"
+#include "server/log_ring.h"
 
 namespace cairn::server {
 
@@ -83,6 +84,9 @@ class Logger {
 
   env::LineCounters counters() const;
 
+  // The last lines that were logged, whether they could be written or not, as they were formatted.
+  std::string LastLines() const { return ring_.Text(); }
+
  private:
   class Output;
   class StreamOutput;
@@ -90,6 +94,7 @@ class Logger {
   Logger(const LogLevels& levels, std::unique_ptr<Output> output);
 
   std::array<std::atomic<LogLevel>, kLogModules> levels_;
+  LogRing ring_;
   const std::unique_ptr<Output> output_;
 };
 

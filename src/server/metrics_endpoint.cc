@@ -1,56 +1,69 @@
 #include "server/metrics_endpoint.h"
 
+#include <array>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "base/strings.h"
+#include "http/query.h"
 #include "telemetry/prometheus_text.h"
 
 namespace cairn::server {
+
+namespace {
+
+int StatusOf(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return 400;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+http::Response ToResponse(absl::StatusOr<std::string> text) {
+  if (!text.ok()) {
+    return {.status = StatusOf(text.status()),
+            .body = base::StrCat(base::StdView(text.status().message()), "\n")};
+  }
+  return {.content_type = std::string(telemetry::kPrometheusTextType), .body = *std::move(text)};
+}
+
+constexpr std::array<std::string_view, 2> kParameters = {"node", "names"};
+
+}  // namespace
 
 void MetricsEndpoint::AddTo(http::RouteTable& routes) {
   routes.AddSlow("GET", "/metrics",
                  [this](const http::Request& request, http::RouteTable::Respond respond) {
                    const absl::Status may = guard_.Check(request, security::Action::kDescribe, {});
-                   if (may.ok() && !request.query.empty()) {
-                     return respond({.status = 400, .body = "/metrics takes no parameters\n"});
-                   }
-                   if (may.ok()) return Ask(std::move(respond));
+                   if (may.ok()) return Ask(request.query, std::move(respond));
                    respond({.status = absl::IsUnauthenticated(may) ? 401 : 403,
                             .body = base::StrCat(base::StdView(may.message()), "\n")});
                  });
 }
 
-void MetricsEndpoint::Ask(http::RouteTable::Respond respond) {
-  {
-    base::MutexLock lock(mutex_);
-    waiting_.push_back(std::move(respond));
-    if (waiting_.size() > 1) return;  // the answer that is on its way begins later
+void MetricsEndpoint::Ask(const std::string& query, http::RouteTable::Respond respond) const {
+  const auto parsed = http::Query::Parse(query, kParameters);
+  if (!parsed.ok()) return respond(ToResponse(parsed.status()));
+  const auto node = parsed->Number("node", 0, 1, std::numeric_limits<int32_t>::max());
+  if (!node.ok()) return respond(ToResponse(node.status()));
+  cluster::Inquiry inquiry{.what = cluster::Inquiry::What::kMetrics};
+  if (const std::string* names = parsed->Find("names")) {
+    inquiry.names = absl::StrSplit(*names, ',', absl::SkipEmpty());
   }
-  executor_.Post([this] { Answer(); });
-}
-
-void MetricsEndpoint::Answer() {
-  std::vector<http::RouteTable::Respond> asked;
-  {
-    base::MutexLock lock(mutex_);
-    asked = std::exchange(waiting_, {});
-  }
-  http::Response response;
-  if (stopped_) {
-    response = {.status = 503, .body = "shutting down\n"};
-  } else {
-    response = {.content_type = std::string(telemetry::kPrometheusTextType),
-                .body = telemetry::ToPrometheusText(registry_.Collect())};
-  }
-  for (auto& respond : asked) respond(response);
-}
-
-void MetricsEndpoint::Stop(absl::AnyInvocable<void()> done) {
-  executor_.Post([this, done = std::move(done)]() mutable {
-    stopped_ = true;
-    done();
-  });
+  ask_node_(NodeId(static_cast<int32_t>(*node)), std::move(inquiry),
+            [respond = std::move(respond)](absl::StatusOr<std::string> text) mutable {
+              respond(ToResponse(std::move(text)));
+            });
 }
 
 }  // namespace cairn::server

@@ -1,45 +1,35 @@
-// MetricsEndpoint: GET /metrics, for who may describe the cluster.
+// MetricsEndpoint: GET /metrics, for who may describe the cluster. With `node=ID` those of another
+// node, which is asked for them; with `names=PREFIX,PREFIX` some of them.
 //
-// Between the HTTP server, on the network's loop, and the registry, which is asked on an executor
-// of its own: a scrape waits for the shards, and nobody waits for a scrape. Requests that come
-// together get the same one.
+// Between the HTTP server, on the network's loop, and who knows the metrics: nobody waits here.
 #pragma once
 
-#include <vector>
+#include <functional>
+#include <string>
+#include <utility>
 
-#include "absl/functional/any_invocable.h"
-#include "base/mutex.h"
-#include "env/executor.h"
+#include "cluster/node.h"
 #include "http/route_table.h"
 #include "server/http_guard.h"
-#include "telemetry/registry.h"
 
 namespace cairn::server {
 
 class MetricsEndpoint {
  public:
-  // All of it outlives the endpoint's Stop. `registry` is used on `executor`, which may block.
-  MetricsEndpoint(telemetry::Registry& registry, env::Executor& executor, HttpGuard guard)
-      : registry_(registry), executor_(executor), guard_(guard) {}
+  // Asks a node, 0 for this one, and gives its answer on any thread. As cluster::Node::Ask.
+  using AskNode = std::function<void(NodeId, cluster::Inquiry, cluster::InquiryDone)>;
+
+  MetricsEndpoint(HttpGuard guard, AskNode ask_node)
+      : guard_(guard), ask_node_(std::move(ask_node)) {}
 
   // The routes are used no more when the endpoint is destroyed.
   void AddTo(http::RouteTable& routes);
 
-  // Asks nobody any more from then on; answers 503. `done` runs on the executor.
-  void Stop(absl::AnyInvocable<void()> done);
-
  private:
-  void Ask(http::RouteTable::Respond respond);
-  void Answer();
+  void Ask(const std::string& query, http::RouteTable::Respond respond) const;
 
-  telemetry::Registry& registry_;
-  env::Executor& executor_;
   const HttpGuard guard_;
-  bool stopped_ = false;  // on the executor
-
-  base::Mutex mutex_;
-  std::vector<http::RouteTable::Respond> waiting_
-      CAIRN_GUARDED_BY(mutex_);  // no more than connections
+  const AskNode ask_node_;
 };
 
 }  // namespace cairn::server

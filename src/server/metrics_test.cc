@@ -39,6 +39,30 @@ std::string Rpcs(const std::string& method, const std::string& code) {
   return "cairn_rpc_requests_total{method=\"" + method + "\",code=\"" + code + "\"}";
 }
 
+// A client that follows the topic "default" from its beginning.
+class Follower {
+ public:
+  explicit Follower(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(logapi::v1::Log::NewStub(channel)) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    reader_ = stub_->ConsumeStream(&context_, {});
+  }
+  ~Follower() { Cancel(); }
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  bool ReadOne() {
+    logapi::v1::ConsumeResponse response;
+    return reader_->Read(&response);
+  }
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  const std::unique_ptr<logapi::v1::Log::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<logapi::v1::ConsumeResponse>> reader_;
+};
+
 // A server that has everything there are metrics of: TLS, a policy, an audit log.
 class MetricsTest : public SecureFixture {
  protected:
@@ -80,6 +104,8 @@ class MetricsTest : public SecureFixture {
 };
 
 TEST_F(MetricsTest, ShowsEveryMetricOfTheTable) {
+  const Follower follower(ChannelOf("alice"));
+  ASSERT_TRUE(Await([&] { return Now()[OfPartition("cairn_partition_consumers")] == 1; }));
   const Scrape scrape = Now();
   EXPECT_THAT(scrape.head(),
               HasSubstr("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
@@ -126,6 +152,33 @@ TEST_F(MetricsTest, CountsWhatIsProducedAndConsumed) {
   EXPECT_EQ(after[OfPartition("cairn_partition_log_start")], 0);
   EXPECT_GT(grown(OfPartition("cairn_partition_size_bytes")), 0);
   EXPECT_EQ(after[OfPartition("cairn_partition_segments")], 1);
+}
+
+// A client that reads nothing takes what fits into gRPC's windows, and no more.
+TEST_F(MetricsTest, TellsHowFarTheSlowestConsumerIsBehind) {
+  const std::string consumers = OfPartition("cairn_partition_consumers");
+  const std::string lag = OfPartition("cairn_consumer_lag_records");
+  EXPECT_EQ(Now()[consumers], 0);
+  EXPECT_FALSE(Now().Has(lag)) << "nobody is behind";
+  const auto alice = ChannelOf("alice");
+  Follower slow(alice);
+  ASSERT_TRUE(Await([&] { return Now()[consumers] == 1; }));
+  EXPECT_EQ(Now()[lag], 0);
+  constexpr int kRecords = 40;
+  const std::string large(500'000, 'x');
+  for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(ProduceOver(alice, "", large).ok());
+  EXPECT_TRUE(Await([&] { return Now()[lag] > 0; }));
+  {
+    Follower quick(ChannelOf("alice"));
+    for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(quick.ReadOne());
+    EXPECT_TRUE(Await([&] { return Now()[consumers] == 2; }));
+    EXPECT_GT(Now()[lag], 0) << "of the slowest";
+  }
+  EXPECT_TRUE(Await([&] { return Now()[consumers] == 1; }));
+  for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(slow.ReadOne());
+  EXPECT_TRUE(Await([&] { return Now().Has(lag) && Now()[lag] == 0; }));
+  slow.Cancel();
+  EXPECT_TRUE(Await([&] { return Now()[consumers] == 0 && !Now().Has(lag); }));
 }
 
 TEST_F(MetricsTest, CountsErrorsByCode) {

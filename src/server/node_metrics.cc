@@ -41,13 +41,8 @@ uint64_t FollowerLag(const ReplicaStatus& status) {
   return lag;
 }
 
-bool IsDamaged(const broker::HostedReplica& hosted) {
-  if (hosted.damaged_log != nullptr) return true;
-  return hosted.replica != nullptr && hosted.replica->log()->damaged();
-}
-
 void AddPartition(Samples& samples, const broker::HostedReplica& hosted,
-                  const ReplicaStatus& status) {
+                  const ReplicaStatus& status, const rpc::ConsumerLags& consumers) {
   const std::string partition = std::to_string(hosted.spec.partition.value());
   const auto add = [&](Metric metric, auto value) {
     samples.Add(metric, value, {hosted.spec.topic.name, partition});
@@ -69,9 +64,13 @@ void AddPartition(Samples& samples, const broker::HostedReplica& hosted,
   add(Metric::kProducedBytes, counters.produced_bytes.value());
   add(Metric::kConsumedRecords, counters.consumed_records.value());
   add(Metric::kConsumedBytes, counters.consumed_bytes.value());
+  const auto followed = consumers.find({hosted.spec.topic.name, hosted.spec.partition.value()});
+  add(Metric::kConsumers, followed == consumers.end() ? 0 : followed->second.consumers);
+  if (followed != consumers.end()) add(Metric::kConsumerLag, followed->second.lag_records);
 }
 
-void AddPartitions(Samples& samples, const broker::ReplicaHost& host) {
+void AddPartitions(Samples& samples, const broker::ReplicaHost& host,
+                   const rpc::ConsumerLags& consumers) {
   std::map<std::string_view, uint64_t> roles = {
       {"leader", 0}, {"candidate", 0}, {"follower", 0}, {kClosed, 0}};
   uint64_t without_leader = 0;
@@ -79,8 +78,8 @@ void AddPartitions(Samples& samples, const broker::ReplicaHost& host) {
   for (const auto& [hosted, status] : host.Statuses()) {
     ++roles[status.open ? RoleName(status.state) : kClosed];
     if (status.leader.value() == 0) ++without_leader;
-    if (IsDamaged(*hosted)) ++damaged;
-    if (samples.AdmitPartition()) AddPartition(samples, *hosted, status);
+    if (hosted->damaged()) ++damaged;
+    if (samples.AdmitPartition()) AddPartition(samples, *hosted, status, consumers);
   }
   for (const auto& [role, count] : roles) samples.Add(Metric::kReplicas, count, {role});
   samples.Add(Metric::kReplicasWithoutLeader, without_leader);
@@ -124,8 +123,8 @@ void AddPeers(Samples& samples, const consensus::PeerCounters& counters) {
 
 }  // namespace
 
-void AddNodeMetrics(Samples& samples, cluster::Node& node) {
-  AddPartitions(samples, node.host());
+void AddNodeMetrics(Samples& samples, cluster::Node& node, const rpc::ConsumerLags& consumers) {
+  AddPartitions(samples, node.host(), consumers);
   AddController(samples, node.ControllerStatus());
   AddCounters(samples, node.host().counters());
   AddPeers(samples, node.peer_counters());

@@ -5,6 +5,7 @@
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "env/clock.h"
+#include "rpc/consumer_positions.h"
 #include "rpc/port_multiplexer.h"
 #include "security/audit_log.h"
 #include "server/logger.h"
@@ -15,7 +16,8 @@ namespace cairn::server {
 
 // Each adds its metrics. The first two block for the loops of the shards and of the network, so
 // they are not for those.
-void AddNodeMetrics(telemetry::Samples& samples, cluster::Node& node);
+void AddNodeMetrics(telemetry::Samples& samples, cluster::Node& node,
+                    const rpc::ConsumerLags& consumers);
 void AddGossipMetrics(telemetry::Samples& samples, cluster::Membership& membership);
 // `tls_refused`: connections whose handshake failed.
 void AddConnectionMetrics(telemetry::Samples& samples, const rpc::MultiplexerCounters& counters,

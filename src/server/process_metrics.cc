@@ -42,16 +42,26 @@ uint64_t ResidentBytes() {
 
 }  // namespace
 
-void AddProcessMetrics(telemetry::Samples& samples, int64_t start_ms) {
+ProcessUse UseOfProcess() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
+  return {.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime),
+          .resident_bytes = ResidentBytes(),
+          .descriptors = EntriesOf("/proc/self/fd"),
+          .threads = EntriesOf("/proc/self/task")};
+}
+
+std::string_view Compiler() { return kCompiler; }
+
+void AddProcessMetrics(telemetry::Samples& samples, int64_t start_ms) {
+  const ProcessUse use = UseOfProcess();
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
-  samples.Add(Metric::kProcessCpu, Seconds(usage.ru_utime) + Seconds(usage.ru_stime));
-  samples.Add(Metric::kProcessMemory, ResidentBytes());
-  samples.Add(Metric::kProcessDescriptors, EntriesOf("/proc/self/fd"));
+  samples.Add(Metric::kProcessCpu, use.cpu_seconds);
+  samples.Add(Metric::kProcessMemory, use.resident_bytes);
+  samples.Add(Metric::kProcessDescriptors, use.descriptors);
   samples.Add(Metric::kProcessMaxDescriptors, uint64_t{descriptors.rlim_cur});
-  samples.Add(Metric::kProcessThreads, EntriesOf("/proc/self/task"));
+  samples.Add(Metric::kProcessThreads, use.threads);
   samples.Add(Metric::kProcessStart, static_cast<double>(start_ms) / 1000);
   samples.Add(Metric::kBuildInfo, 1.0, {CAIRN_VERSION, kCompiler});
 }

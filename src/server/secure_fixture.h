@@ -110,12 +110,12 @@ class SecureFixture : public ServerFixture {
 
   // One record, by whoever the channel belongs to.
   static absl::Status ProduceOver(const std::shared_ptr<grpc::Channel>& channel,
-                                  const std::string& topic = "") {
+                                  const std::string& topic = "", const std::string& value = "x") {
     grpc::ClientContext context;
     SetDeadline(context);
     logapi::v1::ProduceRequest request;
     request.set_topic(topic);
-    request.mutable_record()->set_value("x");
+    request.mutable_record()->set_value(value);
     logapi::v1::ProduceResponse response;
     return api::FromGrpcStatus(
         logapi::v1::Log::NewStub(channel)->Produce(&context, request, &response));

@@ -41,6 +41,7 @@
 #include "server/rpc_metrics.h"
 #include "server/secure_dialer.h"
 #include "server/security_files.h"
+#include "server/self_report.h"
 #include "server/tls_acceptor.h"
 #include "telemetry/registry.h"
 
@@ -152,8 +153,8 @@ class Server::Impl {
       }
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
-      StopAndWait(metrics_);
       StopAndWait(console_);
+      StopAndWait(&report_);
       acceptor_.Stop();
       StopAndWait(security_);
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
@@ -290,6 +291,9 @@ class Server::Impl {
       return membership->JoinCandidates();
     };
     dependencies.gossip = [membership = membership_] { return membership->Observe(); };
+    dependencies.answer_inquiry = [this](cluster::Inquiry inquiry, cluster::InquiryDone done) {
+      report_.Answer(std::move(inquiry), std::move(done));
+    };
     if (config_.acl_from_cluster) {
       dependencies.on_access_policy = [security = security_](const cluster::AccessPolicy& policy) {
         security->TakeClusterPolicy(policy);
@@ -444,7 +448,10 @@ class Server::Impl {
     http::AddHealthRoutes(routes, [this] { return CheckHealth(*node_, serving_); });
     AddMetricSources();
     const HttpGuard guard(security_->access(), config_.health_without_certificate);
-    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, guard);
+    metrics_ = std::make_unique<MetricsEndpoint>(
+        guard, [this](NodeId node, cluster::Inquiry inquiry, cluster::InquiryDone done) {
+          node_->Ask(node, std::move(inquiry), std::move(done));
+        });
     metrics_->AddTo(routes);
     console_ = std::make_unique<Console>(
         Console::Options{.node = node_.get(),
@@ -477,7 +484,8 @@ class Server::Impl {
   void AddMetricSources() {
     using telemetry::Samples;
     registry_.AddSource([this](Samples& samples) { rpc_metrics_.AddTo(samples); });
-    registry_.AddSource([this](Samples& samples) { AddNodeMetrics(samples, *node_); });
+    registry_.AddSource(
+        [this](Samples& samples) { AddNodeMetrics(samples, *node_, grpc_->consumer_lags()); });
     registry_.AddSource([this](Samples& samples) { AddGossipMetrics(samples, *membership_); });
     registry_.AddSource([this](Samples& samples) {
       AddConnectionMetrics(samples, multiplexer_->counters(), tls_refused_.value());
@@ -545,6 +553,11 @@ class Server::Impl {
   RpcMetrics rpc_metrics_{rpc_log_};
   telemetry::Registry registry_;
   telemetry::Counter tls_refused_;
+  SelfReport report_{{.executor = &scrapes_,
+                      .registry = &registry_,
+                      .config = &config_,
+                      .logger = &logger_,
+                      .health = [this] { return CheckHealth(*node_, serving_); }}};
   const std::string node_name_;
   std::atomic<bool> serving_{false};
   std::once_flag stopped_;

@@ -40,6 +40,8 @@ enum class Metric : uint8_t {
   kProducedBytes,
   kConsumedRecords,
   kConsumedBytes,
+  kConsumers,
+  kConsumerLag,
   kHighWatermark,
   kLogStart,
   kLogEnd,

@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -51,12 +52,18 @@ prometheus::ClientMetric ToMetric(const MetricSpec& spec, const Sample& sample) 
   return metric;
 }
 
+bool IsWanted(const MetricSpec& spec, std::span<const std::string> names) {
+  return names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+           return spec.name.starts_with(name);
+         });
+}
+
 }  // namespace
 
-std::string ToPrometheusText(const Samples& samples) {
+std::string ToPrometheusText(const Samples& samples, std::span<const std::string> names) {
   std::vector<prometheus::MetricFamily> families;
   for (const MetricSpec& spec : MetricTable()) {
-    if (samples.of(spec.id).empty()) continue;
+    if (samples.of(spec.id).empty() || !IsWanted(spec, names)) continue;
     prometheus::MetricFamily& family = families.emplace_back();
     family.name = spec.name;
     family.help = spec.help;
