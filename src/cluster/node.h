@@ -34,6 +34,7 @@
 #include "consensus/peer_transport.h"
 #include "consensus/stable_store.h"
 #include "env/key_value_store.h"
+#include "telemetry/tracer.h"
 
 namespace cairn::cluster {
 
@@ -96,6 +97,8 @@ class Node final : public broker::Broker,
     std::function<std::map<NodeId, GossipObservation>()> gossip = {};
     // The cluster's policy, if it has one: with each change of the metadata, on a shard's loop.
     std::function<void(const AccessPolicy&)> on_access_policy = {};
+    // Hears of the spans of traced work; null: nothing is traced.
+    telemetry::Tracer* tracer = nullptr;
   };
 
   // Opens (or creates) the data directory, recovers every replica on it, and begins to take part.

@@ -60,7 +60,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // What is on its way to the client was allowed when it was read.
   void Recheck() override {
-    absl::Status may = report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+    absl::Status may = report_.Check(security::Action::kConsume, input_.requested_topic);
     if (may.ok()) return;
     Advance([&]() CAIRN_REQUIRES(mutex_) { denied_ = std::move(may); });
   }
@@ -74,6 +74,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       status = final_status_;
       responses = responses_;
     }
+    report_.SetRecords(records_);
     report_.Done(status, 1, responses);
     self_.reset();  // a fetch or wait that has not ended yet keeps the rest of us alive
   }
@@ -109,7 +110,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   absl::Status Check() {
     security_version_ = report_.guard().security_version();
-    return report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+    return report_.Check(security::Action::kConsume, input_.requested_topic);
   }
 
   // On a reader thread, one at a time.
@@ -161,7 +162,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       builder_->Add(*std::move(fetched));
     }
     absl::Status status = builder_->Build(built);
-    builder_->CountConsumed(*partition_);
+    records_ += builder_->CountConsumed(*partition_);
     if (!status.ok()) return status;
     return false;
   }
@@ -298,6 +299,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<ResponseBuilder> builder_;
   std::optional<Offset> end_;
   Offset next_fetch_;
+  std::atomic<uint64_t> records_{0};  // built into responses
 
   grpc::ByteBuffer outgoing_;  // of the one pending write
 

@@ -65,7 +65,8 @@ class GrpcServer::Impl {
                  .readers = readers_,
                  .streams = streams_,
                  .servers = options_.servers,
-                 .security = security_},
+                 .security = security_,
+                 .tracer = options_.tracer},
         readers_(options_.reader_threads, kMaxQueuedReads),
         log_(context_),
         admin_(context_) {}
