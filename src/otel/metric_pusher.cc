@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "otel/left_behind.h"
+#include "otel/sdk_log.h"
 #include "telemetry/metric_table.h"
 
 namespace cairn::otel {
@@ -41,17 +43,19 @@ using telemetry::Samples;
 constexpr size_t kMaxPoints = 4096;
 
 std::unique_ptr<sdk::metrics::PushMetricExporter> MakeExporter(const Target& target) {
-  // The options read headers, time limits, certificates and compression from the environment.
+  // The options read headers, certificates and compression from the environment.
   if (target.protocol == Protocol::kGrpc) {
     otlp::OtlpGrpcMetricExporterOptions options;
     options.endpoint = target.url;
     options.use_ssl_credentials = target.url.starts_with("https://");
+    options.timeout = std::chrono::milliseconds(target.timeout_ms);
     options.aggregation_temporality = otlp::PreferredAggregationTemporality::kCumulative;
     return otlp::OtlpGrpcMetricExporterFactory::Create(options);
   }
   otlp::OtlpHttpMetricExporterOptions options;
   options.url = target.url;
   options.content_type = otlp::HttpRequestContentType::kBinary;
+  options.timeout = std::chrono::milliseconds(target.timeout_ms);
   options.aggregation_temporality = otlp::PreferredAggregationTemporality::kCumulative;
   return otlp::OtlpHttpMetricExporterFactory::Create(options);
 }
@@ -164,7 +168,10 @@ class MetricPusher::Impl : public std::enable_shared_from_this<Impl> {
       }
       collect_ = nullptr;  // whom it asks may be gone from now on
       changed_.NotifyAll();
-      if (!ended_) return thread_.detach();  // in an export, which it ends by itself
+      if (!ended_) {  // in an export, which it ends by itself
+        export_left_behind = true;
+        return thread_.detach();
+      }
     }
     thread_.join();
   }
@@ -213,7 +220,8 @@ class MetricPusher::Impl : public std::enable_shared_from_this<Impl> {
       request.resource_ = &resource_;
       request.scope_metric_data_.emplace_back(scope_.get(), std::exchange(metrics, {}));
       points = 0;
-      good = good && exporter_->Export(request) == ExportResult::kSuccess;
+      const SdkErrorWatch errors;
+      good = good && exporter_->Export(request) == ExportResult::kSuccess && !errors.seen();
     };
     for (const MetricSpec& spec : telemetry::MetricTable()) {
       const std::vector<Sample>& of = samples->of(spec.id);

@@ -36,6 +36,9 @@ constexpr std::array kNames = {
     "OTEL_EXPORTER_OTLP_PROTOCOL",
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
     "OTEL_EXPORTER_OTLP_INSECURE",
     "OTEL_EXPORTER_OTLP_TRACES_INSECURE",
     "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
@@ -199,6 +202,9 @@ std::string WithPath(std::string url, const Target& target, std::string_view sig
 
 Target TargetOf(Reader& reader, const Settings& settings, std::string_view signal) {
   Target target{.url = {}, .protocol = ProtocolOf(reader, settings, signal)};
+  std::string timeout;
+  (void)reader.ForSignal(signal, "TIMEOUT", timeout);
+  target.timeout_ms = reader.Integer(timeout, target.timeout_ms, 1, kMaxIntervalMs);
   const std::string exporter = base::StrCat("OTEL_", signal, "_EXPORTER");
   const std::optional<bool> wanted = WantsOtlp(reader, exporter);
   if (wanted && !*wanted) return target;

@@ -56,6 +56,7 @@ Variables ReadVariables(const std::function<const char*(const char*)>& environme
 struct Target {
   std::string url;  // "": nothing is sent. Of HTTP with its path
   Protocol protocol = Protocol::kHttpProtobuf;
+  int64_t timeout_ms = 10'000;  // of one export
 };
 
 struct Options {

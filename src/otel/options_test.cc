@@ -118,7 +118,11 @@ TEST_F(OptionsTest, BatchesAsTheVariablesSay) {
   variables_["OTEL_BSP_SCHEDULE_DELAY"] = "100";
   variables_["OTEL_BSP_MAX_QUEUE_SIZE"] = "64";
   variables_["OTEL_METRIC_EXPORT_INTERVAL"] = "1000";
+  variables_["OTEL_EXPORTER_OTLP_TIMEOUT"] = "2000";
+  variables_["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"] = "3000";
   const Options options = Get();
+  EXPECT_EQ(options.traces.timeout_ms, 2000);
+  EXPECT_EQ(options.metrics.timeout_ms, 3000);
   EXPECT_EQ(options.schedule_delay_ms, 100);
   EXPECT_EQ(options.max_queued_spans, 64);
   EXPECT_EQ(options.max_batch_spans, 64);
@@ -133,6 +137,7 @@ TEST_F(OptionsTest, WhatIsNoGoodIsToldAndCountsAsNotSet) {
       {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"},
       {"OTEL_BSP_SCHEDULE_DELAY", "soon"},
       {"OTEL_METRIC_EXPORT_INTERVAL", "0"},
+      {"OTEL_EXPORTER_OTLP_TIMEOUT", "10s"},
       {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
       {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector"},
       {"OTEL_RESOURCE_ATTRIBUTES", "a=b,c"},

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "env/clock.h"
 #include "env/posix.h"
@@ -40,16 +40,13 @@ template <typename Condition>
 
 class OtlpTest : public testing::TestWithParam<Protocol> {
  protected:
-  // How long the SDK waits for a collector; read by it when an exporter is made.
-  static void SetUpTestSuite() { setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3000", 1); }
-  static void TearDownTestSuite() { unsetenv("OTEL_EXPORTER_OTLP_TIMEOUT"); }
-
   Options OptionsFor(const std::string& url) {
     std::vector<std::string> warnings;
     Options options = Resolve({.endpoint = url, .protocol = GetParam()}, {},
                               {.node_name = "n", .version = "0"}, warnings);
     options.schedule_delay_ms = 10;
     options.metric_interval_ms = 10;
+    options.traces.timeout_ms = options.metrics.timeout_ms = 2 * kStopMs;
     return options;
   }
 

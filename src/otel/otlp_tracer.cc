@@ -32,6 +32,9 @@
 #include <utility>
 #include <variant>
 
+#include "otel/left_behind.h"
+#include "otel/sdk_log.h"
+
 namespace cairn::otel {
 namespace {
 
@@ -52,16 +55,18 @@ constexpr int64_t kMaxDriftNs = 1'000'000;
 nostd::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 std::unique_ptr<sdk::trace::SpanExporter> MakeExporter(const Target& target) {
-  // The options read headers, time limits, certificates and compression from the environment.
+  // The options read headers, certificates and compression from the environment.
   if (target.protocol == Protocol::kGrpc) {
     otlp::OtlpGrpcExporterOptions options;
     options.endpoint = target.url;
     options.use_ssl_credentials = target.url.starts_with("https://");
+    options.timeout = std::chrono::milliseconds(target.timeout_ms);
     return otlp::OtlpGrpcExporterFactory::Create(options);
   }
   otlp::OtlpHttpExporterOptions options;
   options.url = target.url;
   options.content_type = otlp::HttpRequestContentType::kBinary;
+  options.timeout = std::chrono::milliseconds(target.timeout_ms);
   return otlp::OtlpHttpExporterFactory::Create(options);
 }
 
@@ -218,13 +223,13 @@ class OtlpTracer::Impl {
     }
     ExportResult Export(const nostd::span<std::unique_ptr<Recordable>>& spans) noexcept override {
       const size_t count = spans.size();
-      const ExportResult result =
-          impl_.given_up_ ? ExportResult::kFailure : exporter_->Export(spans);
+      const SdkErrorWatch errors;
+      const bool good =
+          !impl_.given_up_ && exporter_->Export(spans) == ExportResult::kSuccess && !errors.seen();
       ExportCounters& counters = *impl_.counters_;
-      (result == ExportResult::kSuccess ? counters.spans_exported : counters.spans_failed)
-          .Add(count);
+      (good ? counters.spans_exported : counters.spans_failed).Add(count);
       impl_.pending_.fetch_sub(count);
-      return result;
+      return good ? ExportResult::kSuccess : ExportResult::kFailure;
     }
     bool ForceFlush(std::chrono::microseconds timeout) noexcept override {
       return exporter_->ForceFlush(timeout);
@@ -290,6 +295,7 @@ void OtlpTracer::Stop() {
     return drain.join();
   }
   impl_->GiveUp();
+  export_left_behind = true;
   drain.detach();
 }
 

@@ -27,11 +27,13 @@ State& TheState() {
   return *state;
 }
 
+thread_local bool error_seen = false;
+
 class Handler final : public internal_log::LogHandler {
  public:
-  void Handle(internal_log::LogLevel /*level*/, const char* /*file*/, int /*line*/,
-              const char* message,
+  void Handle(internal_log::LogLevel level, const char* /*file*/, int /*line*/, const char* message,
               const opentelemetry::sdk::common::AttributeMap& /*attributes*/) noexcept override {
+    if (level == internal_log::LogLevel::Error) error_seen = true;
     State& state = TheState();
     base::MutexLock lock(state.mutex);
     if (!state.sink || message == nullptr) return;
@@ -45,15 +47,26 @@ class Handler final : public internal_log::LogHandler {
   }
 };
 
-}  // namespace
-
-void SetSdkLogSink(LogSink sink) {
+void InstallHandler() {
   static std::once_flag once;
   std::call_once(once, [] {
     internal_log::GlobalLogHandler::SetLogHandler(
         opentelemetry::nostd::shared_ptr<internal_log::LogHandler>(new Handler));
     internal_log::GlobalLogHandler::SetLogLevel(internal_log::LogLevel::Warning);
   });
+}
+
+}  // namespace
+
+SdkErrorWatch::SdkErrorWatch() {
+  InstallHandler();
+  error_seen = false;
+}
+
+bool SdkErrorWatch::seen() const { return error_seen; }
+
+void SetSdkLogSink(LogSink sink) {
+  InstallHandler();
   State& state = TheState();
   base::MutexLock lock(state.mutex);
   state.sink = std::move(sink);

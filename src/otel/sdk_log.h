@@ -17,4 +17,12 @@ inline constexpr int64_t kLogIntervalNs = 10'000'000'000;
 using LogSink = std::function<void(const std::string& message, uint64_t suppressed)>;
 void SetSdkLogSink(LogSink sink);
 
+// Whether the SDK has told of an error on this thread since the watch was made. Its exporters by
+// HTTP (1.19) do that where they should return it, and then return success.
+class SdkErrorWatch {
+ public:
+  SdkErrorWatch();
+  bool seen() const;
+};
+
 }  // namespace cairn::otel

@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "base/check_hook.h"
 #include "base/strings.h"
+#include "otel/left_behind.h"
 #include "otel/sdk_log.h"
 #include "rpc/grpc_log.h"
 #include "server/leave_cluster.h"
@@ -152,6 +153,10 @@ int RunServer(const ServerConfig& config,
   server->reset();
   stopped = true;
   watchdog.join();
+  if (otel::export_left_behind) {
+    logger->Flush();
+    _exit(0);
+  }
   return 0;
 }
 
