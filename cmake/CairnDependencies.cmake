@@ -17,6 +17,7 @@ include(CairnLibraft)
 if(CAIRN_WITH_GRPC)
   find_package(Protobuf REQUIRED)  # before gRPC: its package configuration expects it
   find_package(gRPC REQUIRED CONFIG)
+  find_package(opentelemetry-cpp 1.19.0 REQUIRED CONFIG)
   find_package(yaml-cpp REQUIRED CONFIG)
   find_package(CLI11 REQUIRED CONFIG)
   pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)

@@ -45,6 +45,8 @@ struct ConsumerOptions {
   bool linearizable = false;
   // How long a lost connection is retried before Next fails with UNAVAILABLE; -1 means without end.
   int64_t reconnect_timeout_ms = 60'000;
+  // The trace that reading belongs to (W3C traceparent). What is none is ignored.
+  std::string traceparent = {};
 };
 
 // Every batch is checked against its CRC32C. After a lost connection reading goes on behind the

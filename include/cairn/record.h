@@ -21,6 +21,9 @@ struct Record {
   std::optional<std::string_view> value = {};
   std::span<const Header> headers = {};
   int64_t timestamp_ms = 0;  // since the Unix epoch; 0 means now
+  // The trace that producing it belongs to (W3C traceparent, 55 characters). It is not stored. In a
+  // batch the first that has one speaks for all; what is none is ignored.
+  std::string_view traceparent = {};
 };
 
 // A record that was read. The views live until the next call on the consumer that returned it.

@@ -1,11 +1,13 @@
 #include "apps/command.h"
 
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/usage.h"
 #include "base/strings.h"
+#include "base/trace_context.h"
 #include "cairn/error.h"
 
 namespace cairn::apps {
@@ -63,6 +65,24 @@ void AddClientFlags(CLI::App& command, ClientFlags& flags) {
       ->check(CLI::Range(0.001, 86'400.0))
       ->capture_default_str();
   AddOutputFlag(command, flags.output);
+}
+
+void AddTraceparentFlag(CLI::App& command, std::string& traceparent) {
+  command
+      .add_option("--traceparent", traceparent,
+                  "The trace that this belongs to, as W3C Trace Context writes it [TRACEPARENT]")
+      ->type_name("00-TRACE-SPAN-FLAGS")
+      ->check([](const std::string& text) {
+        return base::ParseTraceparent(text)
+                   ? std::string()
+                   : "\"" + text + "\" is no traceparent; expected 00-TRACE-SPAN-FLAGS";
+      });
+}
+
+std::string TraceparentOf(const std::string& flag) {
+  if (!flag.empty()) return flag;
+  const char* variable = std::getenv("TRACEPARENT");
+  return variable != nullptr && base::ParseTraceparent(variable) ? variable : "";
 }
 
 void OnChosen(CLI::App& command, Chosen& chosen, const OutputFormat& output,

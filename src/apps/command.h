@@ -42,6 +42,11 @@ void AddOutputFlag(CLI::App& command, OutputFormat& output);
 // Adds --addr, --tls-*, --timeout and --output to `command`.
 void AddClientFlags(CLI::App& command, ClientFlags& flags);
 
+// Adds --traceparent, for which the environment has TRACEPARENT, to `command`.
+void AddTraceparentFlag(CLI::App& command, std::string& traceparent);
+// The flag or, without it, the variable; "": neither, or the variable is none.
+std::string TraceparentOf(const std::string& flag);
+
 // Makes `run` what main runs when the command line chooses `command`. `flags` is read then.
 void OnChosen(CLI::App& command, Chosen& chosen, const OutputFormat& output,
               std::function<int()> run);

@@ -35,6 +35,7 @@ struct Flags {
   bool linearizable = false;
   std::string format = "value";
   std::string key_separator;
+  std::string traceparent;
 };
 
 // How long a consumer may sleep before it looks for interrupts again.
@@ -77,12 +78,14 @@ class Reader {
       : flags_(flags), client_(std::move(client)), start_(start), printer_(flags, show_partition) {}
 
   absl::Status Read(int32_t partition) {
-    CAIRN_ASSIGN_OR_RETURN(const auto consumer,
-                           Consumer::Create(client_, {.topic = flags_.topic,
-                                                      .partition = partition,
-                                                      .start = start_,
-                                                      .stop_at_end = !flags_.follow,
-                                                      .linearizable = flags_.linearizable}));
+    CAIRN_ASSIGN_OR_RETURN(
+        const auto consumer,
+        Consumer::Create(client_, {.topic = flags_.topic,
+                                   .partition = partition,
+                                   .start = start_,
+                                   .stop_at_end = !flags_.follow,
+                                   .linearizable = flags_.linearizable,
+                                   .traceparent = TraceparentOf(flags_.traceparent)}));
     OutputBuffer out(output_);
     ConsumedRecord record;
     while (!Interrupted() && !stop_.load(std::memory_order_relaxed)) {
@@ -197,6 +200,7 @@ void AddConsumeCommand(CLI::App& app, Chosen& chosen) {
       ->type_name("TEXT");
   command->add_flag("--linearizable", flags->linearizable,
                     "Read nothing older than any append acknowledged before");
+  AddTraceparentFlag(*command, flags->traceparent);
   AddClientFlags(*command, flags->client);
   OnChosen(*command, chosen, flags->client.output, [flags, &chosen] {
     CatchInterrupts();

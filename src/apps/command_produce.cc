@@ -34,7 +34,11 @@ struct Flags {
   int64_t linger_ms = 5;
   size_t batch_bytes = 256 << 10;
   bool no_idempotence = false;
+  std::string traceparent;
 };
+
+// Of the records only so many belong to the trace that is given: it is looked at whole.
+constexpr uint64_t kMaxTracedRecords = 1000;
 
 // What was acknowledged, counted on the library's threads.
 struct Tally {
@@ -147,10 +151,13 @@ absl::Status ProduceAll(const Flags& flags, int fd) {
   uint64_t bytes = 0;
   absl::Status failure;
   Record record;
+  const std::string traceparent = TraceparentOf(flags.traceparent);
+  uint64_t records = 0;
   while (!tally.failed.load(std::memory_order_relaxed)) {
     const absl::StatusOr<bool> more = source.Next(record);
     failure = more.ok() ? absl::OkStatus() : more.status();
     if (!failure.ok() || !*more) break;
+    record.traceparent = records++ < kMaxTracedRecords ? traceparent : std::string_view();
     failure = producer->Produce(record);
     if (!failure.ok()) break;
     bytes += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
@@ -236,6 +243,7 @@ void AddProduceCommand(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   command->add_flag("--no-idempotence", flags->no_idempotence,
                     "Do not guard against storing a record twice when a batch is sent again");
+  AddTraceparentFlag(*command, flags->traceparent);
   AddClientFlags(*command, flags->client);
   OnChosen(*command, chosen, flags->client.output,
            [flags, &chosen] { return Run(*flags, chosen); });

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/trace_context.h"
 #include "client/client_impl.h"
 #include "log/v1/log.grpc.pb.h"
 
@@ -178,6 +179,9 @@ bool FetchThread::IsBehind(const absl::Status& ended) const {
 absl::Status FetchThread::ReadStream() {
   logapi::v1::Log::Stub stub(Choose().channel);
   grpc::ClientContext context;
+  if (base::ParseTraceparent(options_.traceparent)) {
+    context.AddMetadata("traceparent", options_.traceparent);
+  }
   {
     base::MutexLock lock(mutex_);
     if (cancelled_) return absl::OkStatus();

@@ -1,6 +1,7 @@
 #include "client/pending_batch.h"
 
 #include "base/crc32c.h"
+#include "base/trace_context.h"
 #include "log/compression.h"
 #include "log/v1/log.pb.h"
 
@@ -26,6 +27,10 @@ void PendingBatch::Add(const Record& record, int64_t timestamp_ms, DeliveryCallb
     }
     builder_.Add(with_headers_);
   }
+  if (!record.traceparent.empty() && traceparent_.empty() &&
+      base::ParseTraceparent(record.traceparent)) {
+    traceparent_ = record.traceparent;
+  }
   if (done) callbacks_.emplace_back(record_count_, std::move(done));
   ++record_count_;
 }
@@ -41,6 +46,7 @@ void PendingBatch::BuildRequest(const std::string& topic, int32_t partition, Cod
     request_->set_topic(topic);
     request_->set_partition(partition);
     request_->set_errors_in_band(true);
+    request_->set_traceparent(traceparent_);
     logapi::v1::RecordBatch& to = *request_->mutable_batch();
     to.set_records_crc(base::Crc32c(batch.records));
     to.set_records(std::move(batch.records));

@@ -61,6 +61,7 @@ class PendingBatch {
   uint32_t record_count_ = 0;
   log::BatchBuilder builder_;
   log::RecordView with_headers_;                                  // reused
+  std::string traceparent_;                                       // of the first that has one
   std::vector<std::pair<uint32_t, DeliveryCallback>> callbacks_;  // by place in the batch
   std::unique_ptr<logapi::v1::ProduceRequest> request_;
 };

@@ -14,6 +14,7 @@
 #include "cluster/joiner.h"
 #include "cluster/keeper.h"
 #include "cluster/node_partition.h"
+#include "cluster/peer_span.h"
 #include "cluster/produce_codec.h"
 #include "cluster/repairer.h"
 #include "env/files.h"
@@ -492,11 +493,15 @@ void Node::RunCommand(Command command, CommandDone done) {
 void Node::Forward(NodeId leader, GroupId group, log::Batch batch,
                    std::optional<Offset> expected_offset,
                    broker::Partition::ProduceCallback done) const {
+  PeerSpan span(dependencies_.tracer, *dependencies_.clock, telemetry::SpanKind::kClient,
+                batch.trace);
+  batch.trace = span.context();
   transport_->Call(leader, static_cast<uint16_t>(PeerMethod::kProduce),
                    Encode(ForwardedProduce{group, expected_offset, std::move(batch)}),
                    kProduceTimeoutNs,
-                   [loop = host_->executors(group).loop,
+                   [loop = host_->executors(group).loop, leader, span,
                     done = std::move(done)](absl::StatusOr<std::string> answer) mutable {
+                     span.End(answer.status(), leader);
                      // On the shard's thread, as if it had been answered here.
                      loop->Post([answer = std::move(answer), done = std::move(done)]() mutable {
                        if (!answer.ok()) return done(answer.status());

@@ -7,6 +7,7 @@
 #include "cluster/group_report.h"
 #include "cluster/keeper.h"
 #include "cluster/node.h"
+#include "cluster/peer_span.h"
 #include "cluster/produce_codec.h"
 
 namespace cairn::cluster {
@@ -156,13 +157,17 @@ void Node::OnProduceRequest(const std::string& payload, consensus::PeerResponder
                                              "this node does not lead the partition",
                                              base::reason::kNotLeader));
   }
+  PeerSpan span(dependencies_.tracer, *dependencies_.clock, telemetry::SpanKind::kServer,
+                produce->batch.trace);
+  produce->batch.trace = span.context();
   // Never forwarded again: whoever does not lead says so.
-  hosted->partition->Produce(
-      std::move(produce->batch), produce->expected_offset,
-      [responder = std::move(responder)](absl::StatusOr<broker::ProduceResult> result) mutable {
-        if (!result.ok()) return responder.Respond(result.status());
-        responder.Respond(Encode(*result));
-      });
+  hosted->partition->Produce(std::move(produce->batch), produce->expected_offset,
+                             [responder = std::move(responder),
+                              span](absl::StatusOr<broker::ProduceResult> result) mutable {
+                               span.End(result.status());
+                               if (!result.ok()) return responder.Respond(result.status());
+                               responder.Respond(Encode(*result));
+                             });
 }
 
 void Node::OnPeerUp(const consensus::PeerIdentity& peer) {

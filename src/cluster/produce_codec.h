@@ -1,8 +1,9 @@
 // A produce request that one node forwards to another, as bytes, and its answer.
 //
-// Little-endian: group (8), expected offset (8; all ones: none), record count (4), codec (1), base
-// and max timestamp (8 each), producer id (8), epoch (2), base sequence (4), records (the rest).
-// The answer: base offset (8), timestamp (8), duplicate (1).
+// Little-endian: group (8), expected offset (8; all ones: none), record count (4), codec (1; and
+// 0x80 when it is traced), base and max timestamp (8 each), producer id (8), epoch (2), base
+// sequence (4), when it is traced the context (25, base/trace_context.h), records (the rest). The
+// answer: base offset (8), timestamp (8), duplicate (1).
 #pragma once
 
 #include <optional>

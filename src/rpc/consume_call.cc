@@ -27,8 +27,7 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
     auto input = ParseConsumeRequest(request);
     if (!input.ok()) return End(input.status());
     report_.SetPartition(input->topic, input->partition.value());
-    if (absl::Status may =
-            report_.guard().Check(security::Action::kConsume, input->requested_topic);
+    if (absl::Status may = report_.Check(security::Action::kConsume, input->requested_topic);
         !may.ok()) {
       return End(std::move(may));
     }
@@ -65,7 +64,7 @@ class ConsumeCall final : public grpc::ServerUnaryReactor {
     builder.Add(std::move(fetched));
     std::deque<grpc::ByteBuffer> responses;
     CAIRN_RETURN_IF_ERROR(builder.Build(responses, 1));
-    builder.CountConsumed(*partition_);
+    report_.SetRecords(builder.CountConsumed(*partition_));
     *response_ = responses.empty() ? builder.EmptyResponse() : std::move(responses.front());
     return absl::OkStatus();
   }

@@ -61,7 +61,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // What is on its way to the client was allowed when it was read.
   void Recheck() override {
-    absl::Status may = report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+    absl::Status may = report_.Check(security::Action::kConsume, input_.requested_topic);
     if (may.ok()) return;
     Advance([&]() CAIRN_REQUIRES(mutex_) { denied_ = std::move(may); });
   }
@@ -76,6 +76,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       responses = responses_;
       position_.reset();
     }
+    report_.SetRecords(records_);
     report_.Done(status, 1, responses);
     self_.reset();  // a fetch or wait that has not ended yet keeps the rest of us alive
   }
@@ -118,7 +119,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   absl::Status Check() {
     security_version_ = report_.guard().security_version();
-    return report_.guard().Check(security::Action::kConsume, input_.requested_topic);
+    return report_.Check(security::Action::kConsume, input_.requested_topic);
   }
 
   // On a reader thread, one at a time.
@@ -177,7 +178,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       builder_->Add(*std::move(fetched));
     }
     absl::Status status = builder_->Build(built);
-    builder_->CountConsumed(*partition_);
+    records_ += builder_->CountConsumed(*partition_);
     if (!status.ok()) return status;
     return false;
   }
@@ -316,6 +317,7 @@ class ConsumeStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<Offset> end_;
   Offset start_;
   Offset next_fetch_;
+  std::atomic<uint64_t> records_{0};  // built into responses
 
   grpc::ByteBuffer outgoing_;  // of the one pending write
 

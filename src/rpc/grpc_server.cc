@@ -66,7 +66,8 @@ class GrpcServer::Impl {
                  .streams = streams_,
                  .positions = positions_,
                  .servers = options_.servers,
-                 .security = security_},
+                 .security = security_,
+                 .tracer = options_.tracer},
         readers_(options_.reader_threads, kMaxQueuedReads),
         log_(context_),
         admin_(context_) {}

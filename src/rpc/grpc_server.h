@@ -22,6 +22,7 @@
 #include "rpc/rpc_observer.h"
 #include "security/access.h"
 #include "security/tls/tls_identity.h"
+#include "telemetry/head_tracer.h"
 
 namespace cairn::rpc {
 
@@ -54,6 +55,8 @@ struct GrpcServerOptions {
   const security::CurrentTls* tls = nullptr;
   // grpc.reflection: what there is to call. The same for all servers of a process.
   bool reflection = true;
+  // Decides what is traced, and hears of it; nullptr: nothing is. Outlives the server.
+  telemetry::HeadTracer* tracer = nullptr;
 };
 
 class GrpcServer {

@@ -26,6 +26,10 @@ inline constexpr size_t kMaxResponseBytes = 16 << 20;
 inline constexpr size_t kMaxInFlightRequests = 1024;
 inline constexpr size_t kMaxInFlightBytes = 64 << 20;
 
+// Requests of one ProduceStream that are parts of the trace the stream was opened for. A stream may
+// last for days, and a trace is looked at whole.
+inline constexpr uint32_t kMaxTracedRequests = 1000;
+
 // Streams and calls of one connection at a time; a client that wants more waits in its own queue.
 inline constexpr int kMaxStreamsPerConnection = 1024;
 

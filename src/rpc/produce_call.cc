@@ -20,8 +20,7 @@ class ProduceCall final : public grpc::ServerUnaryReactor {
   void Start(logapi::v1::ProduceRequest& request) {
     const std::string_view topic = TopicName(request.topic());
     report_.SetPartition(topic, request.partition());
-    if (absl::Status may = report_.guard().Check(security::Action::kProduce, request.topic());
-        !may.ok()) {
+    if (absl::Status may = report_.Check(security::Action::kProduce, request.topic()); !may.ok()) {
       return End(std::move(may));
     }
     auto found = context_.broker.FindPartition(topic, PartitionId(request.partition()));
@@ -29,6 +28,10 @@ class ProduceCall final : public grpc::ServerUnaryReactor {
     partition_ = *std::move(found);
     auto input = ReadProduceRequest(request, context_.clock.WallMs());
     if (!input.ok()) return End(input.status());
+    if (report_.span().sampled()) {
+      report_.SetRecords(input->batch.record_count);
+      input->batch.trace = report_.span().context;
+    }
     partition_->Produce(std::move(input->batch), input->expected_offset,
                         [this](absl::StatusOr<broker::ProduceResult> result) {
                           if (!result.ok()) return End(result.status());

@@ -9,6 +9,8 @@
 #include "api/status_codec.h"
 #include "base/error_info.h"
 #include "base/mutex.h"
+#include "base/trace_context.h"
+#include "broker/topic.h"
 #include "rpc/limits.h"
 #include "rpc/produce_codec.h"
 
@@ -79,11 +81,20 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   }
 
  private:
+  // A request that is traced.
+  struct RequestSpan {
+    RpcSpan span;
+    std::string topic;
+    int32_t partition = 0;
+    uint32_t records = 0;
+  };
+
   // A request that was accepted and whose response is not being written yet.
   struct Slot {
     bool error_in_band = false;
     size_t bytes = 0;
     std::optional<absl::StatusOr<broker::ProduceResult>> answer;
+    std::unique_ptr<RequestSpan> span;  // null: not traced
   };
 
   // What Advance decided to start.
@@ -98,11 +109,18 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   // Takes the request that was read into request_. Only one read is pending at a time, so that
   // request_, partition_ and its name belong to whoever handles it.
   void Accept() {
-    auto input = ReadRequest();
-    Slot slot{.error_in_band = request_.errors_in_band(), .bytes = 0, .answer = std::nullopt};
+    std::unique_ptr<RequestSpan> span = context_.tracer == nullptr ? nullptr : BeginRequest();
+    auto input = ReadRequest(span.get());
+    Slot slot{.error_in_band = request_.errors_in_band()};
     if (input.ok()) {
       slot.bytes = input->batch.records.size();
+      if (span != nullptr) {
+        span->records = input->batch.record_count;
+        input->batch.trace = span->span.context;
+      }
+      slot.span = std::move(span);
     } else {
+      if (span != nullptr) EndRequest(*span, input.status());
       slot.answer = input.status();
     }
     uint64_t sequence = 0;
@@ -141,14 +159,49 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     });
   }
 
-  absl::StatusOr<ProduceInput> ReadRequest() {
-    if (absl::Status found = FindPartition(); !found.ok()) return found;
+  // Whether request_ is traced. It says itself for which trace it is asked, or is the stream's, or
+  // is the beginning of a trace of its own. Of a stream that came with a trace, which may last for
+  // days, only the first requests are its own. Null: not traced.
+  std::unique_ptr<RequestSpan> BeginRequest() {
+    const RpcSpan& stream = report_.span();
+    const auto named = request_.traceparent().empty()
+                           ? std::nullopt
+                           : base::ParseTraceparent(request_.traceparent());
+    RpcSpan span;
+    if (named || !stream.caller.valid()) {
+      span = BeginSpan(*context_.tracer, named.value_or(base::TraceContext()),
+                       context_.clock.MonotonicNs());
+    } else if (stream.sampled() && traced_requests_ < kMaxTracedRequests) {
+      ++traced_requests_;
+      span = BeginPart(*context_.tracer, stream.context, context_.clock.MonotonicNs());
+    }
+    if (!span.sampled()) return nullptr;
+    return std::make_unique<RequestSpan>(RequestSpan{
+        .span = span,
+        .topic = std::string(TopicName(request_.topic()).substr(0, broker::kMaxTopicNameBytes)),
+        .partition = request_.partition()});
+  }
+
+  void EndRequest(const RequestSpan& request, const absl::Status& status) {
+    auto attributes =
+        MessagingAttributes("send", request.topic, request.partition, request.records);
+    attributes.push_back({"rpc.system", std::string("grpc")});
+    attributes.push_back({"rpc.service", std::string("log.v1.Log")});
+    attributes.push_back({"rpc.method", std::string("ProduceStream")});
+    attributes.push_back({"rpc.grpc.status_code", int64_t{status.raw_code()}});
+    EndSpan(*context_.tracer, request.span, "log.v1.Log/ProduceStream request",
+            telemetry::SpanKind::kServer, status, std::move(attributes),
+            context_.clock.MonotonicNs());
+  }
+
+  absl::StatusOr<ProduceInput> ReadRequest(const RequestSpan* span) {
+    if (absl::Status found = FindPartition(span); !found.ok()) return found;
     return ReadProduceRequest(request_, context_.clock.WallMs());
   }
 
   // The partition that request_ names, looked up again only when the name changes, the topic was
   // deleted, or what the caller may could have changed.
-  absl::Status FindPartition() {
+  absl::Status FindPartition(const RequestSpan* span) {
     const std::string_view topic = TopicName(request_.topic());
     const PartitionId id(request_.partition());
     const bool stale = partition_gone_.exchange(false, std::memory_order_acquire);
@@ -157,7 +210,8 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
         security_version == security_version_) {
       return absl::OkStatus();
     }
-    if (absl::Status may = report_.guard().Check(security::Action::kProduce, request_.topic());
+    if (absl::Status may = report_.Check(span == nullptr ? report_.span() : span->span,
+                                         security::Action::kProduce, request_.topic());
         !may.ok()) {
       partition_ = nullptr;
       return may;
@@ -177,6 +231,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
     Slot& slot = slots_[sequence - first_sequence_];
     bytes_in_flight_ -= slot.bytes;
     slot.answer = std::move(result);
+    if (slot.span != nullptr) EndRequest(*slot.span, slot.answer->status());
     if (slot.answer->ok()) return;
     if (slot.answer->status().code() == absl::StatusCode::kNotFound) {
       partition_gone_.store(true, std::memory_order_release);
@@ -278,6 +333,7 @@ class ProduceStream final : public grpc::ServerBidiReactor<ProduceRequest, Produ
   std::shared_ptr<broker::Partition> partition_;
   std::string topic_;
   PartitionId partition_id_;
+  uint32_t traced_requests_ = 0;             // as parts of the stream's span
   uint64_t security_version_ = 0;            // at which the caller was allowed to
   std::atomic<bool> partition_gone_{false};  // set by an answer, taken by the next request
 

@@ -99,8 +99,10 @@ absl::Status ResponseBuilder::Build(std::deque<grpc::ByteBuffer>& out, size_t ma
   return absl::OkStatus();
 }
 
-void ResponseBuilder::CountConsumed(broker::Partition& partition) {
-  partition.CountConsumed(std::exchange(counted_records_, 0), std::exchange(counted_bytes_, 0));
+uint64_t ResponseBuilder::CountConsumed(broker::Partition& partition) {
+  const uint64_t records = std::exchange(counted_records_, 0);
+  partition.CountConsumed(records, std::exchange(counted_bytes_, 0));
+  return records;
 }
 
 grpc::ByteBuffer ResponseBuilder::EmptyResponse() {

@@ -33,8 +33,8 @@ class ResponseBuilder {
   void Add(broker::FetchResult fetched);
 
   // Tells the partition what has been built since the last time: keys, values and headers, or whole
-  // batches.
-  void CountConsumed(broker::Partition& partition);
+  // batches. Returns how many records that were.
+  uint64_t CountConsumed(broker::Partition& partition);
 
   // Whether everything added has been built into responses.
   bool empty() const { return entries_.empty(); }

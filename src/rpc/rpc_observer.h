@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/trace_context.h"
 
 namespace cairn::rpc {
 
@@ -16,6 +17,7 @@ struct RpcOpening {
   std::string subject;
   std::string_view topic;  // "" when the first request tells
   int32_t partition = 0;
+  base::TraceContext trace;
 };
 
 // One finished RPC.
@@ -30,6 +32,8 @@ struct RpcOutcome {
   bool streamed = false;   // its beginning was reported, if that was wanted
   uint64_t requests = 0;   // that were taken
   uint64_t responses = 0;  // that were handed to gRPC
+  // Its span's, or the client's when it is not sampled; not valid: neither.
+  base::TraceContext trace;
 };
 
 // Thread-safe; called on gRPC's threads and the network loop, so it must not block for long.

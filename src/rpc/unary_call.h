@@ -23,9 +23,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   // Whether the caller may; ends the call when not.
   bool MayUse(security::Action action, std::string_view topic) {
-    return Passes(report_.guard().Check(action, topic));
+    return Passes(report_.Check(action, topic));
   }
-  bool May(security::Action action) { return Passes(report_.guard().CheckNoTopic(action)); }
+  bool May(security::Action action) { return Passes(report_.CheckNoTopic(action)); }
   bool IsKnown() { return Passes(report_.guard().CheckIdentity()); }
 
   void End(absl::Status status) {

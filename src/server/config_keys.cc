@@ -6,8 +6,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/status_macros.h"
 #include "base/strings.h"
 #include "gossip/wire/keyring.h"
+#include "otel/options.h"
 #include "server/server_config.h"
 
 namespace cairn::server {
@@ -168,6 +170,32 @@ std::string ShowAuditSync(const ServerConfig& config) {
   return std::string(kAuditSyncs[static_cast<size_t>(config.audit.sync)]);
 }
 
+// "" leaves it to the OTEL_* variables.
+absl::Status SetOtlpEndpoint(ServerConfig& config, std::string_view text) {
+  if (!text.empty()) CAIRN_RETURN_IF_ERROR(otel::CheckEndpoint(text));
+  config.otel.endpoint = text;
+  return absl::OkStatus();
+}
+std::string ShowOtlpEndpoint(const ServerConfig& config) { return config.otel.endpoint; }
+absl::Status SetOtlpProtocol(ServerConfig& config, std::string_view text) {
+  config.otel.protocol.reset();
+  if (text.empty()) return absl::OkStatus();
+  CAIRN_ASSIGN_OR_RETURN(config.otel.protocol, otel::ParseProtocol(text));
+  return absl::OkStatus();
+}
+std::string ShowOtlpProtocol(const ServerConfig& config) {
+  return config.otel.protocol ? std::string(ToString(*config.otel.protocol)) : "";
+}
+absl::Status SetTraceSampler(ServerConfig& config, std::string_view text) {
+  config.otel.sampling.reset();
+  if (text.empty()) return absl::OkStatus();
+  CAIRN_ASSIGN_OR_RETURN(config.otel.sampling, otel::ParseSampling(text));
+  return absl::OkStatus();
+}
+std::string ShowTraceSampler(const ServerConfig& config) {
+  return config.otel.sampling ? ToString(*config.otel.sampling) : "";
+}
+
 using C = ServerConfig;
 using T = broker::TopicSettings;
 using F = security::TlsFiles;
@@ -263,6 +291,16 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"metrics_max_partitions", "N",
      "partitions of this node that have metrics of their own, at most; 0 for none",
      SetInteger<&C::metrics_max_partitions, 0, 1 << 20>, ShowInteger<&C::metrics_max_partitions>},
+    {"otlp_endpoint", "URL",
+     "send traces and metrics to this collector of OpenTelemetry, as in http://127.0.0.1:4318 "
+     "(default: as the OTEL_EXPORTER_OTLP_* variables say; without those, nothing)",
+     SetOtlpEndpoint, ShowOtlpEndpoint},
+    {"otlp_protocol", "PROTOCOL", "http/protobuf, or grpc (default: http/protobuf)",
+     SetOtlpProtocol, ShowOtlpProtocol},
+    {"trace_sampler", "SAMPLER",
+     "which traces are recorded: always, never, ratio:R of them (0 to 1); behind \"parent:\" only "
+     "where the caller has not decided (default: parent:always)",
+     SetTraceSampler, ShowTraceSampler},
     {"log_level", "LEVEL,...",
      "least level that is logged: debug, info, warn, error; MODULE=LEVEL for one of server, rpc, "
      "cluster, gossip, security, log; SIGHUP reads it again",

@@ -1,6 +1,7 @@
 #include "server/rpc_log.h"
 
 #include <string>
+#include <vector>
 
 #include "base/error_info.h"
 #include "base/strings.h"
@@ -13,6 +14,12 @@ LogLevel LevelOf(absl::StatusCode code) {
                                                                                : LogLevel::kWarn;
 }
 
+void AddTrace(const base::TraceContext& trace, std::vector<LogField>& fields) {
+  if (!trace.valid()) return;
+  fields.push_back({"trace_id", trace.TraceIdText()});
+  fields.push_back({"span_id", trace.SpanIdText()});
+}
+
 }  // namespace
 
 bool RpcLog::WantsRpc(absl::StatusCode code) const {
@@ -21,28 +28,30 @@ bool RpcLog::WantsRpc(absl::StatusCode code) const {
 
 void RpcLog::OnRpc(const rpc::RpcOutcome& outcome) {
   const auto info = base::GetErrorInfo(outcome.status);
+  std::vector<LogField> fields = {{"method", std::string(outcome.method)},
+                                  {"peer", outcome.peer},
+                                  {"subject", outcome.subject},
+                                  {"topic", std::string(outcome.topic)},
+                                  {"partition", int64_t{outcome.partition}},
+                                  {"code", absl::StatusCodeToString(outcome.status.code())},
+                                  {"error", std::string(base::StdView(outcome.status.message()))},
+                                  {"reason", info.has_value() ? info->reason : std::string()},
+                                  {"duration_ns", outcome.duration_ns},
+                                  {"requests", static_cast<int64_t>(outcome.requests)},
+                                  {"responses", static_cast<int64_t>(outcome.responses)}};
+  AddTrace(outcome.trace, fields);
   logger_.Log(LogModule::kRpc, LevelOf(outcome.status.code()),
-              outcome.streamed ? "stream closed" : "rpc",
-              {{"method", std::string(outcome.method)},
-               {"peer", outcome.peer},
-               {"subject", outcome.subject},
-               {"topic", std::string(outcome.topic)},
-               {"partition", int64_t{outcome.partition}},
-               {"code", absl::StatusCodeToString(outcome.status.code())},
-               {"error", std::string(base::StdView(outcome.status.message()))},
-               {"reason", info.has_value() ? info->reason : std::string()},
-               {"duration_ns", outcome.duration_ns},
-               {"requests", static_cast<int64_t>(outcome.requests)},
-               {"responses", static_cast<int64_t>(outcome.responses)}});
+              outcome.streamed ? "stream closed" : "rpc", fields);
 }
 
 void RpcLog::OnStreamOpen(const rpc::RpcOpening& opening) {
-  logger_.Log(LogModule::kRpc, LogLevel::kDebug, "stream opened",
-              {{"method", std::string(opening.method)},
-               {"peer", opening.peer},
-               {"subject", opening.subject},
-               {"topic", std::string(opening.topic)},
-               {"partition", int64_t{opening.partition}}});
+  std::vector<LogField> fields = {{"method", std::string(opening.method)},
+                                  {"peer", opening.peer},
+                                  {"subject", opening.subject},
+                                  {"topic", std::string(opening.topic)},
+                                  {"partition", int64_t{opening.partition}}};
+  AddTrace(opening.trace, fields);
+  logger_.Log(LogModule::kRpc, LogLevel::kDebug, "stream opened", fields);
 }
 
 void RpcLog::OnConnectionRejected(std::string_view peer, std::string_view why) {

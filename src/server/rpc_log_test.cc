@@ -100,6 +100,26 @@ TEST_F(RpcLogTest, AConsumerThatGoesAwayClosesItsStream) {
   EXPECT_EQ(closed["responses"], 1);
 }
 
+TEST_F(RpcLogTest, ALineNamesTheTraceThatItsCallerNamed) {
+  const auto produce = [&](const std::string& traceparent) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    context.AddMetadata("traceparent", traceparent);
+    logapi::v1::ProduceRequest request;
+    request.mutable_record()->set_value("x");
+    logapi::v1::ProduceResponse response;
+    EXPECT_TRUE(log_->Produce(&context, request, &response).ok());
+  };
+  const std::string trace(32, 'a');
+  produce("00-" + trace + "-00000000000000b7-01");
+  Json line = Only("rpc");
+  EXPECT_EQ(line["trace_id"], trace);
+  EXPECT_EQ(line["span_id"], "00000000000000b7");
+  produce("garbage");
+  ASSERT_TRUE(Await([&] { return Lines("rpc").size() == 2; }));
+  EXPECT_FALSE(Lines("rpc").back().contains("trace_id"));
+}
+
 TEST_F(RpcLogTest, NothingIsToldBelowTheLevel) {
   logger_->SetLevels(LogLevel::kInfo);
   ASSERT_TRUE(ProduceValue("x").ok());

@@ -14,6 +14,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "base/check_hook.h"
 #include "base/strings.h"
+#include "otel/left_behind.h"
+#include "otel/sdk_log.h"
 #include "rpc/grpc_log.h"
 #include "server/leave_cluster.h"
 #include "server/process_tuning.h"
@@ -115,7 +117,14 @@ int RunServer(const ServerConfig& config,
   rpc::SetGrpcLogSink([logger = logger.get()](const std::string& message) {
     logger->Log(LogModule::kRpc, LogLevel::kWarn, "grpc", {{"error", message}});
   });
-  const auto silence = absl::MakeCleanup([] { rpc::SetGrpcLogSink(nullptr); });
+  otel::SetSdkLogSink([logger = logger.get()](const std::string& message, uint64_t suppressed) {
+    logger->Log(LogModule::kServer, LogLevel::kWarn, "opentelemetry",
+                {{"error", message}, {"suppressed", static_cast<int64_t>(suppressed)}});
+  });
+  const auto silence = absl::MakeCleanup([] {
+    rpc::SetGrpcLogSink(nullptr);
+    otel::SetSdkLogSink(nullptr);
+  });
   auto server = Server::Start(config, *logger);
   if (!server.ok()) {
     logger->Log(LogModule::kServer, LogLevel::kError, "cannot start",
@@ -144,6 +153,10 @@ int RunServer(const ServerConfig& config,
   server->reset();
   stopped = true;
   watchdog.join();
+  if (otel::export_left_behind) {
+    logger->Flush();
+    _exit(0);
+  }
   return 0;
 }
 

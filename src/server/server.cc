@@ -27,6 +27,8 @@
 #include "gossip/wire/keyring.h"
 #include "http/health_routes.h"
 #include "http/http_server.h"
+#include "otel/metric_pusher.h"
+#include "otel/otlp_tracer.h"
 #include "rpc/grpc_server.h"
 #include "rpc/port_multiplexer.h"
 #include "server/console/console.h"
@@ -117,11 +119,13 @@ class Server::Impl {
     CAIRN_RETURN_IF_ERROR(OpenSecurity());
     CAIRN_ASSIGN_OR_RETURN(auto listener, Listen());
     CAIRN_RETURN_IF_ERROR(StartMembership());
+    StartTracing();
     CAIRN_RETURN_IF_ERROR(OpenNode());
     membership_->Attach(node_.get());
     CAIRN_RETURN_IF_ERROR(StartGrpc());
     StartHttp();
     StartMultiplexer(std::move(listener));
+    StartPushing();
     security_->Watch([this] { grpc_->Recheck(); });
     WaitWhenAlone();
     serving_ = true;
@@ -132,6 +136,8 @@ class Server::Impl {
                  {"node", node_name_},
                  {"tls", IsTls()},
                  {"acl", security_->access() != nullptr},
+                 {"traces", telemetry_.traces.url},
+                 {"metrics", telemetry_.metrics.url},
                  {"data_dir", config_.data_dir},
                  {"shards", static_cast<int64_t>(shards_.size())},
                  {"partitions", static_cast<int64_t>(node_->stats().partitions)},
@@ -154,6 +160,7 @@ class Server::Impl {
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
       StopAndWait(console_);
+      if (pusher_ != nullptr) pusher_->Stop();
       StopAndWait(&report_);
       acceptor_.Stop();
       StopAndWait(security_);
@@ -162,6 +169,7 @@ class Server::Impl {
       StopAndWait(membership_);
       if (node_ != nullptr) node_->Stop();
       if (http_ != nullptr) http_->Stop();
+      if (tracer_ != nullptr) tracer_->Stop();
       StopAndWait(audit_);
       if (node_ != nullptr)
         logger_.Log(LogModule::kServer, LogLevel::kInfo, "stopped", {{"node", node_name_}});
@@ -248,6 +256,29 @@ class Server::Impl {
     return absl::OkStatus();
   }
 
+  // What is sent to a collector, and how.
+  void StartTracing() {
+    std::vector<std::string> warnings;
+    telemetry_ = otel::Resolve(config_.otel, config_.otel_variables,
+                               {.node_name = node_name_, .version = CAIRN_VERSION}, warnings);
+    for (const std::string& warning : warnings) {
+      logger_.Log(LogModule::kServer, LogLevel::kWarn, "telemetry settings", {{"error", warning}});
+    }
+    if (!telemetry_.traces.url.empty()) {
+      tracer_ = std::make_unique<otel::OtlpTracer>(telemetry_, env::SystemClock(), exports_);
+    }
+  }
+
+  void StartPushing() {
+    if (telemetry_.metrics.url.empty()) return;
+    pusher_ = std::make_unique<otel::MetricPusher>(
+        telemetry_,
+        [this](otel::MetricPusher::Done done) {
+          scrapes_.Post([this, done = std::move(done)]() mutable { done(registry_.Collect()); });
+        },
+        exports_);
+  }
+
   absl::Status OpenNode() {
     const size_t count =
         config_.shards != 0 ? config_.shards : std::max(1u, std::thread::hardware_concurrency());
@@ -294,6 +325,7 @@ class Server::Impl {
     dependencies.answer_inquiry = [this](cluster::Inquiry inquiry, cluster::InquiryDone done) {
       report_.Answer(std::move(inquiry), std::move(done));
     };
+    dependencies.tracer = tracer_.get();
     if (config_.acl_from_cluster) {
       dependencies.on_access_policy = [security = security_](const cluster::AccessPolicy& policy) {
         security->TakeClusterPolicy(policy);
@@ -430,6 +462,7 @@ class Server::Impl {
     options.access_from_cluster = config_.acl_from_cluster;
     options.tls = IsTls() ? security_->tls() : nullptr;
     options.reflection = !config_.no_reflection;
+    options.tracer = tracer_.get();
     CAIRN_ASSIGN_OR_RETURN(grpc_, rpc::GrpcServer::Start(*node_, *membership_, env::SystemClock(),
                                                          rpc_metrics_, std::move(options)));
     return absl::OkStatus();
@@ -496,6 +529,7 @@ class Server::Impl {
       AddProcessMetrics(samples, start_ms);
     });
     registry_.AddSource([this](Samples& samples) { AddLogMetrics(samples, logger_); });
+    registry_.AddSource([exports = exports_](Samples& samples) { exports->AddTo(samples); });
     registry_.AddSource([this](Samples& samples) {
       samples.Add(telemetry::Metric::kRpcStreams, uint64_t{grpc_->open_streams()});
       samples.Add(telemetry::Metric::kReady,
@@ -559,11 +593,15 @@ class Server::Impl {
                       .logger = &logger_,
                       .health = [this] { return CheckHealth(*node_, serving_); }}};
   const std::string node_name_;
+  otel::Options telemetry_;
+  // Shared with exports that outlive their stop.
+  const std::shared_ptr<otel::ExportCounters> exports_ = std::make_shared<otel::ExportCounters>();
   std::atomic<bool> serving_{false};
   std::once_flag stopped_;
 
   // In the order of dependence: what stands below uses what stands above.
   std::unique_ptr<env::FileSystem> fs_;
+  std::unique_ptr<otel::OtlpTracer> tracer_;
   std::vector<std::unique_ptr<Shard>> shards_;
   env::EventLoop reader_{"cairn-reader"};  // old entries for followers
   env::EventLoop files_{"cairn-files"};    // what is small and waits: gossip's and security's files
@@ -577,6 +615,7 @@ class Server::Impl {
   std::unique_ptr<HealthWatch> health_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::unique_ptr<Console> console_;
+  std::unique_ptr<otel::MetricPusher> pusher_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;
   env::EventLoop network_{"cairn-net"};  // last: its thread is gone before what its callbacks use

@@ -114,6 +114,7 @@ absl::StatusOr<ServerConfig> LoadConfig(const ConfigSources& sources) {
     CAIRN_RETURN_IF_ERROR(ApplyConfigText(config, text, *sources.config_file));
   }
   if (sources.environment) {
+    config.otel_variables = otel::ReadVariables(sources.environment);
     for (const ConfigKey& key : ConfigKeys()) {
       const std::string variable = VariableName(key.name);
       const char* text = sources.environment(variable.c_str());

@@ -1,5 +1,6 @@
 // ServerConfig: everything a server can be told, and where the values come from: command line flags
-// over CAIRN_* environment variables over the YAML file over the defaults below.
+// over CAIRN_* environment variables over the YAML file over OTEL_* variables (of what they are
+// about) over the defaults below.
 //
 // One table (ConfigKeys) describes every key; flags, variables, file and help all follow from it. A
 // key is written data_dir or data-dir in the file, CAIRN_DATA_DIR in the environment, --data-dir on
@@ -18,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/topic.h"
+#include "otel/options.h"
 #include "security/audit_log.h"
 #include "security/tls/tls_context.h"
 #include "server/logger.h"
@@ -56,6 +58,9 @@ struct ServerConfig {
   uint32_t max_connections_per_address = 4096;  // of clients of one IP address; 0: any number
 
   uint32_t metrics_max_partitions = 2000;  // that a scrape of /metrics shows; 0: none
+
+  otel::Settings otel;             // traces and metrics for a collector
+  otel::Variables otel_variables;  // what the OTEL_* variables say beside it
 
   LogLevels log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;

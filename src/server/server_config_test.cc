@@ -6,6 +6,9 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/strings.h"
 #include "env/temporary_directory.h"
@@ -52,6 +55,37 @@ TEST(ServerConfigTest, ReadsEveryKeyInTheFormItShows) {
     const std::string text = key.show(config);
     EXPECT_TRUE(key.set(config, text).ok()) << key.name << " = " << text;
     EXPECT_EQ(key.show(config), text) << key.name;
+  }
+}
+
+TEST(ServerConfigTest, OurOwnKeysBeatTheVariablesOfOpenTelemetry) {
+  ConfigSources sources;
+  sources.environment = [](const char* name) -> const char* {
+    if (std::string_view(name) == "OTEL_EXPORTER_OTLP_ENDPOINT") return "http://otel:4318";
+    if (std::string_view(name) == "OTEL_TRACES_SAMPLER") return "always_off";
+    if (std::string_view(name) == "CAIRN_TRACE_SAMPLER") return "parent:ratio:0.5";
+    return nullptr;
+  };
+  auto config = LoadConfig(sources);
+  ASSERT_TRUE(config.ok()) << config.status();
+  std::vector<std::string> warnings;
+  auto options = otel::Resolve(config->otel, config->otel_variables, {}, warnings);
+  EXPECT_EQ(options.traces.url, "http://otel:4318/v1/traces");
+  EXPECT_EQ(options.sampling, (otel::Sampling{.parent = true, .ratio = 0.5}));
+
+  sources.flags = {{"otlp-endpoint", "http://flag:4317"}, {"otlp-protocol", "grpc"}};
+  config = LoadConfig(sources);
+  ASSERT_TRUE(config.ok()) << config.status();
+  options = otel::Resolve(config->otel, config->otel_variables, {}, warnings);
+  EXPECT_EQ(options.traces.url, "http://flag:4317");
+  EXPECT_EQ(options.traces.protocol, otel::Protocol::kGrpc);
+
+  for (const auto& [flag, value] :
+       {std::pair("otlp-endpoint", "flag:4317"), std::pair("otlp-protocol", "http/json"),
+        std::pair("trace-sampler", "sometimes")}) {
+    sources.flags = {{flag, value}};
+    EXPECT_THAT(Message(LoadConfig(sources).status()),
+                AllOf(HasSubstr(std::string("--") + flag), HasSubstr(value)));
   }
 }
 

@@ -19,6 +19,7 @@ constexpr Names<1> kMethod = {"method"};
 constexpr Names<1> kRole = {"role"};
 constexpr Names<1> kReason = {"reason"};
 constexpr Names<1> kProtocol = {"protocol"};
+constexpr Names<1> kOutcome = {"outcome"};
 constexpr Names<1> kCertificate = {"certificate"};
 constexpr Names<2> kStatusAndKind = {"status", "kind"};
 constexpr Names<2> kVersionAndCompiler = {"version", "compiler"};
@@ -187,6 +188,11 @@ constexpr std::array<MetricSpec, kMetricCount> kTable = {{
      "Lines that the node's own log lost: its disk is full, or nobody reads it fast enough"},
     {Metric::kLogLineFailures, "cairn_log_failures_total", kCounter, "",
      "Failures to open or write the node's own log"},
+    {Metric::kTraceSpans, "cairn_trace_spans_total", kCounter, "",
+     "Spans of traces that were exported, failed to be, or were dropped because the queue was full",
+     kOutcome},
+    {Metric::kMetricPushes, "cairn_metric_pushes_total", kCounter, "",
+     "Pushes of these metrics by OTLP that were exported, or failed", kOutcome},
     {Metric::kReady, "cairn_ready", kGauge, "", "1 when /readyz answers 200"},
     {Metric::kBuildInfo, "cairn_build_info", kGauge, "",
      "1, with the version and the compiler that made it", kVersionAndCompiler},

@@ -77,6 +77,8 @@ enum class Metric : uint8_t {
   kLogLinesWritten,
   kLogLinesDropped,
   kLogLineFailures,
+  kTraceSpans,
+  kMetricPushes,
   kReady,
   kBuildInfo,
   kProcessCpu,

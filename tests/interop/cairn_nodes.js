@@ -17,6 +17,7 @@ export async function startNode(name, options = [], again = undefined) {
   const node = start(kCairn, ["server", "--node-name", name, "--data-dir", scratchPath(name), "--log-format", "json",
     "--bind-addr", again?.address ?? "127.0.0.1:0", "--rpc-port", again?.rpc.split(":")[1] ?? "0", ...options]);
   const serving = JSON.parse(await says(node, /"serving"/));
+  node.name = name;
   node.rpc = serving.address;
   node.address = serving.gossip_address;
   // What a command says, as JSON; nothing while it fails.
