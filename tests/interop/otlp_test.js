@@ -98,14 +98,16 @@ async function startCluster(name, options) {
 for (const protocol of ["http/protobuf", "grpc"]) {
   test(`${protocol}: a produce through a follower is one trace over the nodes`, async () => {
     const name = protocol === "grpc" ? "g" : "h";
-    const { leader, follower } = await startCluster(name, ["--otlp-protocol", protocol, "--otlp-endpoint",
+    const { nodes, leader, follower } = await startCluster(name, ["--otlp-protocol", protocol, "--otlp-endpoint",
       protocol === "grpc" ? receiver.grpcUrl : receiver.httpUrl, "--log-level", "info,rpc=debug"]);
 
     const trace = newTrace();
     const { offset } = await produce(follower, trace.traceparent,
       { record: undefined, records: [{ value: Buffer.from("a") }, { value: Buffer.from("b") }] });
     assert.equal(offset, 0);
-    const all = await whole(trace, "log.v1.Log/Produce", "authorise", "cairn.Peer/Produce", "cairn.Peer/Produce");
+    const onEachNode = (span) => Array(nodes.length).fill(span);
+    const all = await whole(trace, "log.v1.Log/Produce", "authorise", "cairn.Peer/Produce", "cairn.Peer/Produce", "batch wait",
+      "commit", "replicate", "replicate", "append", "append", ...onEachNode("disk wait"), ...onEachNode("fsync"));
     const rpc = only(all, "log.v1.Log/Produce", "SPAN_KIND_SERVER");
     const forward = only(all, "cairn.Peer/Produce", "SPAN_KIND_CLIENT");
     const lead = only(all, "cairn.Peer/Produce", "SPAN_KIND_SERVER");
@@ -116,6 +118,23 @@ for (const protocol of ["http/protobuf", "grpc"]) {
     assert.equal(rpc.resource["service.instance.id"], follower.name);
     assert.equal(forward.resource["service.instance.id"], follower.name);
     assert.equal(lead.resource["service.instance.id"], leader.name);
+    assert.equal(only(all, "batch wait").parent, lead.id);
+    const commit = only(all, "commit");
+    assert.equal(commit.parent, lead.id);
+    assert.equal(commit.attributes["cairn.records"], 2);
+    const places = { [leader.name]: commit.id };
+    for (const replicate of all.filter((span) => span.name === "replicate")) {
+      assert.equal(replicate.parent, commit.id);
+      assert.equal(replicate.resource["service.instance.id"], leader.name);
+      const append = only(all.filter((span) => span.parent === replicate.id), "append");
+      places[append.resource["service.instance.id"]] = append.id;
+    }
+    assert.deepEqual(Object.keys(places).sort(), nodes.map((node) => node.name).sort());
+    for (const [node, place] of Object.entries(places)) {
+      for (const part of ["disk wait", "fsync"]) {
+        assert.equal(only(all.filter((span) => span.parent === place), part).resource["service.instance.id"], node);
+      }
+    }
     assert.equal(rpc.resource["service.name"], "cairn");
     assert.equal(rpc.resource["deployment.environment.name"], "test");
     assert.ok(rpc.resource["service.version"]);
