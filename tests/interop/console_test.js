@@ -41,7 +41,8 @@ before(async () => {
   for (const [topic, partitions] of [["orders", "3"], ["clicks.raw", "1"], ["hostile", "1"]]) {
     await first.ask("topic", "create", topic, "--partitions", partitions);
   }
-  await until("all in sync", async () => (await first.ask("cluster", "why"))?.waits.length === 0, first.lines);
+  await until("all in sync", async () => (await first.ask("cluster", "why"))?.waits.length === 0 &&
+    (await first.ask("cluster", "status"))?.partitions.every(({ replicas }) => replicas.length === 3), first.lines);
   page = await openPage(`http://${first.rpc}/`);
 });
 
@@ -90,6 +91,7 @@ test("numbers have units and few digits", () => {
 
 test("nodes, topics, leaders and members are shown as the command line has them", async () => {
   await at("Every partition has its leader");
+  await until("it is up to date", async () => (await page.text("#member-rows")).match(/alive/g)?.length === 3, page.faults);
   assert.equal(await page.locator("#node-cards > li").count(), 3);
   const cluster = await nodes[0].ask("cluster", "status");
   for (const node of cluster.nodes) {
@@ -109,6 +111,8 @@ test("nodes, topics, leaders and members are shown as the command line has them"
 
 test("what is produced moves the charts and the topics", async () => {
   const chart = (title) => page.locator(".chart", { hasText: title }).locator(".big").first();
+  // Of records that go in, the leader tells.
+  await nodes[0].ask("cluster", "transfer", "clicks.raw", "0", "--to", "1");
   let sent = 0;
   const moves = (title) => until(`${title} moves`, async () => {
     await produce(nodes[0], "clicks.raw", numbered(sent, 200));

@@ -15,7 +15,7 @@ export function scaled(number, unit = "") {
     number /= 1000;
     ++prefix;
   }
-  const shown = number === 0 ? "0" : number.toFixed(digits(number));
+  const shown = prefix === 0 && Number.isInteger(number) ? String(number) : number.toFixed(digits(number));
   return [shown, ["", "k", "M", "G", "T"][prefix] + unit];
 }
 

@@ -25,7 +25,7 @@ const charts = makeCharts(byId("charts"), [
   { title: "Bytes out", lines: [{ field: "outBytes" }], show: (number) => scaledBytes(number, "/s") },
   { title: "Time to produce", lines: [{ name: "p50", field: "produceP50" }, { name: "p99", field: "produceP99" }], show: scaledTime },
   { title: "Fsync", lines: [{ name: "p99", field: "fsyncP99" }], show: scaledTime },
-  { title: "Replicas behind by", lines: [{ field: "lag" }], show: (number) => scaled(number, " entries") },
+  { title: "Replica lag", lines: [{ field: "lag" }], show: (number) => scaled(number, " entries").map((part) => part.trim()) },
   { title: "RPC errors", lines: [{ field: "errors" }], show: perSecond },
 ]);
 
