@@ -1,6 +1,5 @@
 // cairn debug bundle: everything that somebody needs who is to help, in one file.
 
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "apps/admin_command.h"
 #include "apps/archive_writer.h"
@@ -83,6 +84,24 @@ void AddDiagnostics(Admin& admin, int32_t node, const std::string& folder, Bundl
   bundle.Add(folder + "/node.json", Pretty(json));
 }
 
+// The nodes by the controller's word; without one by gossip's. None: whichever answers, 0.
+std::set<int32_t> NodesOf(const absl::StatusOr<ClusterInfo>& cluster,
+                          const absl::StatusOr<std::vector<MemberInfo>>& members) {
+  std::set<int32_t> nodes;
+  if (cluster.ok()) {
+    for (const NodeInfo& node : cluster->nodes) nodes.insert(node.id);
+  } else if (members.ok()) {
+    for (const MemberInfo& member : *members) {
+      const auto id = member.tags.find("id");
+      int32_t node = 0;
+      if (member.kind != "broker" || id == member.tags.end()) continue;
+      if (absl::SimpleAtoi(id->second, &node) && node > 0) nodes.insert(node);
+    }
+  }
+  if (nodes.empty()) nodes.insert(0);
+  return nodes;
+}
+
 // `node` 0: whichever answers.
 void AddNode(Admin& admin, int32_t node, Bundle& bundle) {
   const std::string folder = node == 0 ? "node-asked" : base::StrCat("node-", node);
@@ -103,14 +122,12 @@ absl::StatusOr<Bundle> Gather(Admin& admin) {
     return cluster.status();
   }
   bundle.AddJson("cluster-status.json", cluster);
-  bundle.AddJson("cluster-why.json", admin.ExplainCluster());
-  bundle.AddJson("gossip-members.json", admin.ListMembers());
+  // Who cannot tell the one cannot tell the other, and would be waited for again.
+  bundle.AddJson("cluster-why.json", cluster.ok() ? admin.ExplainCluster() : cluster.status());
+  const auto members = admin.ListMembers();
+  bundle.AddJson("gossip-members.json", members);
   bundle.AddJson("topics.json", admin.ListTopics());
-  if (!cluster.ok()) {
-    AddNode(admin, 0, bundle);
-    return bundle;
-  }
-  for (const NodeInfo& node : cluster->nodes) AddNode(admin, node.id, bundle);
+  for (const int32_t node : NodesOf(cluster, members)) AddNode(admin, node, bundle);
   return bundle;
 }
 

@@ -146,12 +146,15 @@ Terminal::Size Terminal::size() {
 }
 
 void Terminal::Show(const std::vector<std::string>& lines) {
+  // What was there is erased before a line is written: behind one that fills the window, the
+  // cursor stands on its last letter.
   std::string bytes = "\x1b[H";
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (i > 0) bytes += "\r\n";
-    bytes += lines[i] + "\x1b[K";
+    bytes += i == 0 ? "" : "\r\n";
+    bytes += i + 1 < lines.size() ? "\x1b[K" : "\x1b[J";
+    bytes += lines[i];
   }
-  WriteAll(bytes + "\x1b[J");
+  WriteAll(bytes);
 }
 
 void Terminal::HandleSignals() {

@@ -299,7 +299,7 @@ std::vector<std::string> HeaderLines(const ClusterView& view, const ScreenOption
 std::string KeysLine(const ScreenOptions& options, size_t hidden) {
   std::string text = base::StrCat("q quit  s sort (now ",
                                   kSortNames[static_cast<size_t>(options.sort)], ")  j/k scroll");
-  if (hidden > 0) text += base::StrCat("  ", hidden, " more lines");
+  if (hidden > 0) text += base::StrCat("  ", hidden, hidden == 1 ? " more line" : " more lines");
   return Colored(PlainText(text, options.width), Tone::kTitle, options.color);
 }
 
