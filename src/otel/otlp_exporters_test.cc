@@ -261,7 +261,10 @@ TEST_P(SamplerTest, ARatioOfTracesIsSampledAndItsIdDecides) {
   TraceContext caller = Caller(false);
   for (int i = 0; i < 4000; ++i) {
     sampled += tracer->Begin({}).sampled ? 1 : 0;
-    for (uint8_t& byte : caller.trace_id) byte = static_cast<uint8_t>(byte * 31 + i);
+    for (size_t at = 0; at < 8; ++at) {
+      caller.trace_id[at] =
+          static_cast<uint8_t>(caller.trace_id[at] * 31 + static_cast<int>(at) + i);
+    }
     EXPECT_EQ(tracer->Begin(caller).sampled, other->Begin(caller).sampled);
   }
   EXPECT_NEAR(sampled, 1000, 200);
