@@ -46,7 +46,7 @@ class OtlpTest : public testing::TestWithParam<Protocol> {
                               {.node_name = "n", .version = "0"}, warnings);
     options.schedule_delay_ms = 10;
     options.metric_interval_ms = 10;
-    options.traces.timeout_ms = options.metrics.timeout_ms = 2 * kStopMs;
+    options.traces.timeout_ms = options.metrics.timeout_ms = kStopMs + 300;
     return options;
   }
 

@@ -23,7 +23,7 @@ struct State {
 
 // Of the process: an export that outlives its stop may still speak at the very end.
 State& TheState() {
-  static State* const state = new State;
+  static auto* const state = new State;
   return *state;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "base/strings.h"
 #include "env/raw_client.h"
 #include "otel/collector_testing.h"
 #include "otel/export_counters.h"
