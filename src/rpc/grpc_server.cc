@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "rpc/admin_service.h"
+#include "rpc/health_watches.h"
 #include "rpc/limits.h"
 #include "rpc/log_service.h"
 #include "rpc/reader_pool.h"
@@ -82,6 +83,7 @@ class GrpcServer::Impl {
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         options_.tls == nullptr ? grpc::InsecureServerCredentials()
                                 : TlsServerCredentials(*options_.tls));
+    builder.experimental().SetInterceptorCreators(watches_.Interceptors());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC did not start");
     for (const std::string_view service : kHealthServices) SetServing(service, false);
@@ -124,6 +126,7 @@ class GrpcServer::Impl {
     std::call_once(shut_down_, [&] {
       if (server_ == nullptr) return;
       streams_.DrainAll();
+      watches_.EndAll();
       server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(deadline_ms));
       server_->Wait();
     });
@@ -146,6 +149,7 @@ class GrpcServer::Impl {
   std::optional<ClientIdentities> identities_;
   const Security security_;
   StreamRegistry streams_;
+  HealthWatches watches_;
   ConsumerPositions positions_;
   const ServiceContext context_;
   ReaderPool readers_;  // behind what its last jobs look at

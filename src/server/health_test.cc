@@ -49,6 +49,15 @@ TEST_F(HealthTest, EveryCheckIsNamed) {
   }
 }
 
+// Whoever watches never ends the call: it is ended at once, not when the server's patience is over
+// (as UNAVAILABLE).
+TEST_F(HealthTest, AStopWaitsForNobodyWhoWatches) {
+  HealthStream watch(server_->address(), kLog);
+  ASSERT_TRUE(watch.Becomes(kServing));
+  server_->Stop();
+  EXPECT_EQ(watch.End().error_code(), grpc::StatusCode::CANCELLED);
+}
+
 TEST_F(HealthTest, OneDamagedTopicIsToldAndDoesNotTakeTheNodeAway) {
   ASSERT_TRUE(CreateTopic("broken").ok());
   Damage("broken");

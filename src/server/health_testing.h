@@ -32,14 +32,19 @@ class HealthStream {
   }
   ~HealthStream() {
     context_.TryCancel();
-    grpc::Status status;
-    call_->Finish(&status, nullptr);
-    Step();
+    Finish();
     queue_.Shutdown();
     void* tag = nullptr;
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
     }
+  }
+
+  // Waits until the server ends it, and says how.
+  grpc::Status End() {
+    while (Next() != kNowhere) {
+    }
+    return Finish();
   }
 
   // Waits for the next status.
@@ -64,11 +69,21 @@ class HealthStream {
     bool ok = false;
     return queue_.Next(&tag, &ok) && ok;
   }
+  grpc::Status Finish() {
+    if (!finished_) {
+      finished_ = true;
+      call_->Finish(&status_, nullptr);
+      Step();
+    }
+    return status_;
+  }
 
   grpc::ClientContext context_;
   grpc::CompletionQueue queue_;
   grpc::GenericStub stub_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+  bool finished_ = false;
+  grpc::Status status_;
 };
 
 // What a server serves now.
