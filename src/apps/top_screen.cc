@@ -14,7 +14,7 @@ namespace cairn::apps {
 namespace {
 
 // Columns of a name keep at least this much when there is little room.
-constexpr size_t kMinNameWidth = 8;
+constexpr size_t kMinNameWidth = 16;
 constexpr size_t kMaxNameWidth = 40;
 // Lines that stand still: the three of the header and the empty one below them.
 constexpr size_t kMinHeight = 4;

@@ -23,6 +23,11 @@ using testing::StartsWith;
 
 class SelfReportTest : public ClusterFixture {
  protected:
+  void ExpectMetricsOfAnyNode();
+  void ExpectErrorsThatSayWhatIsWrong();
+  void ExpectDiagnosticsOfAnyNode();
+  void ExpectANodeThatIsAwayToBeSaidSo();
+
   ParsedMetrics MetricsOf(int32_t node, const std::vector<std::string>& names) {
     auto text = admin_->GetMetrics(node, names);
     EXPECT_TRUE(text.ok()) << text.status();
@@ -37,7 +42,7 @@ class SelfReportTest : public ClusterFixture {
   }
 };
 
-TEST_F(SelfReportTest, AnyNodeTellsTheMetricsOfAnother) {
+void SelfReportTest::ExpectMetricsOfAnyNode() {
   const auto cluster = admin_->DescribeCluster();
   ASSERT_TRUE(cluster.ok()) << cluster.status();
   for (int32_t node = 1; node <= kNodes; ++node) {
@@ -57,7 +62,7 @@ TEST_F(SelfReportTest, AnyNodeTellsTheMetricsOfAnother) {
   EXPECT_THAT(Get(0, "?name=cairn_ready"), EndsWith("cairn_ready 1\n"));
 }
 
-TEST_F(SelfReportTest, SaysWhatIsWrongWithAQuestion) {
+void SelfReportTest::ExpectErrorsThatSayWhatIsWrong() {
   EXPECT_THAT(Get(0, "?node=9"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("no node 9; there "
                                                                               "are: 1, 2, 3\n")));
   for (const char* bad : {"?node=x", "?node=0", "?node=-1", "?node=99999999999", "?node=", "?nod=1",
@@ -74,20 +79,7 @@ TEST_F(SelfReportTest, SaysWhatIsWrongWithAQuestion) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(SelfReportTest, ANodeThatIsAwayIsSaidToBe) {
-  StopNode(2);
-  const auto began = std::chrono::steady_clock::now();
-  const auto away = [&] { return ErrorReason(admin_->GetMetrics(3).status()); };
-  EXPECT_TRUE(Await([&] { return away() == "NODE_UNREACHABLE"; }));
-  EXPECT_THAT(Get(0, "?node=3"),
-              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("node 3 does not answer")));
-  EXPECT_EQ(ErrorReason(admin_->GetDiagnostics(3).status()), "NODE_UNREACHABLE");
-  EXPECT_EQ(MetricsOf(2, {"cairn_build_info"}).size(), 1u) << "the others go on";
-  // The client does not try again what another broker would say, too: its timeout is 30 s.
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(25));
-}
-
-TEST_F(SelfReportTest, DiagnosticsTellWhatANodeIsMadeOf) {
+void SelfReportTest::ExpectDiagnosticsOfAnyNode() {
   for (int32_t node = 1; node <= kNodes; ++node) {
     const auto text = admin_->GetDiagnostics(node);
     ASSERT_TRUE(text.ok()) << text.status();
@@ -100,6 +92,27 @@ TEST_F(SelfReportTest, DiagnosticsTellWhatANodeIsMadeOf) {
     ASSERT_FALSE(json.at("health").empty());
     for (const auto& check : json.at("health")) EXPECT_EQ(check.at("ok"), true) << check;
   }
+}
+
+void SelfReportTest::ExpectANodeThatIsAwayToBeSaidSo() {
+  StopNode(2);
+  const auto began = std::chrono::steady_clock::now();
+  const auto away = [&] { return ErrorReason(admin_->GetMetrics(3).status()); };
+  EXPECT_TRUE(Await([&] { return away() == "NODE_UNREACHABLE"; }));
+  EXPECT_THAT(Get(0, "?node=3"),
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("node 3 does not answer")));
+  EXPECT_EQ(ErrorReason(admin_->GetDiagnostics(3).status()), "NODE_UNREACHABLE");
+  EXPECT_EQ(MetricsOf(2, {"cairn_build_info"}).size(), 1u) << "the others go on";
+  // The client does not try again what another broker would say, too: its timeout is 30 s.
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(25));
+}
+
+// One cluster for all of it: to start one takes seconds.
+TEST_F(SelfReportTest, AnyNodeTellsOfAnother) {
+  ExpectMetricsOfAnyNode();
+  ExpectErrorsThatSayWhatIsWrong();
+  ExpectDiagnosticsOfAnyNode();
+  ExpectANodeThatIsAwayToBeSaidSo();
 }
 
 TEST(LogRingTest, KeepsTheLastLinesAndNoMore) {
