@@ -102,9 +102,8 @@ base::SpanId FromApi(const api::SpanId& id) {
   return bytes;
 }
 api::SpanContext ToApi(const base::TraceContext& context, bool is_remote) {
-  return api::SpanContext(ToApi(context.trace_id), ToApi(context.span_id),
-                          api::TraceFlags(context.sampled ? api::TraceFlags::kIsSampled : 0),
-                          is_remote);
+  return {ToApi(context.trace_id), ToApi(context.span_id),
+          api::TraceFlags(context.sampled ? api::TraceFlags::kIsSampled : 0), is_remote};
 }
 
 api::SpanKind ToApi(SpanKind kind) {

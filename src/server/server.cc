@@ -136,8 +136,6 @@ class Server::Impl {
                  {"node", node_name_},
                  {"tls", IsTls()},
                  {"acl", security_->access() != nullptr},
-                 {"traces", telemetry_.traces.url},
-                 {"metrics", telemetry_.metrics.url},
                  {"data_dir", config_.data_dir},
                  {"shards", static_cast<int64_t>(shards_.size())},
                  {"partitions", static_cast<int64_t>(node_->stats().partitions)},
@@ -264,6 +262,13 @@ class Server::Impl {
     for (const std::string& warning : warnings) {
       logger_.Log(LogModule::kServer, LogLevel::kWarn, "telemetry settings", {{"error", warning}});
     }
+    if (telemetry_.traces.url.empty() && telemetry_.metrics.url.empty()) return;
+    // What stands behind a "?" may be secret.
+    const auto shown = [](const std::string& url) { return url.substr(0, url.find('?')); };
+    logger_.Log(LogModule::kServer, LogLevel::kInfo, "exporting",
+                {{"traces", shown(telemetry_.traces.url)},
+                 {"metrics", shown(telemetry_.metrics.url)},
+                 {"trace_sampler", ToString(telemetry_.sampling)}});
     if (!telemetry_.traces.url.empty()) {
       tracer_ = std::make_unique<otel::OtlpTracer>(telemetry_, env::SystemClock(), exports_);
     }

@@ -1,6 +1,7 @@
 // A collector of OpenTelemetry: takes OTLP by gRPC and by HTTP, with the protocol's own definitions (Debian's
 // opentelemetry-proto), and keeps what came.
-import { createServer } from "node:http";
+import { createServer as createPlainServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { gunzipSync } from "node:zlib";
 
 import grpc from "@grpc/grpc-js";
@@ -62,8 +63,11 @@ export class Receiver {
   metrics = new Map(); // the last of each, by sender and name
   requests = []; // path and headers of each
 
-  static async start() {
+  // With `tls` ({ key, cert } in PEM) both speak TLS.
+  static async start(tls = undefined) {
     const receiver = new Receiver();
+    receiver.tls_ = tls;
+    receiver.scheme_ = tls ? "https" : "http";
     await receiver.#startHttp();
     await receiver.#startGrpc();
     return receiver;
@@ -93,7 +97,7 @@ export class Receiver {
   }
 
   #startHttp() {
-    this.http_ = createServer((request, response) => {
+    const take = (request, response) => {
       const parts = [];
       request.on("data", (part) => parts.push(part));
       request.on("end", () => {
@@ -108,10 +112,11 @@ export class Receiver {
         this.#take(request.url, method.requestDeserialize(body), request.headers);
         response.writeHead(200, { "content-type": "application/x-protobuf" }).end(method.responseSerialize({}));
       });
-    });
+    };
+    this.http_ = this.tls_ ? createTlsServer(this.tls_, take) : createPlainServer(take);
     return new Promise((resolve) =>
       this.http_.listen(0, "127.0.0.1", () => {
-        this.httpUrl = `http://127.0.0.1:${this.http_.address().port}`;
+        this.httpUrl = `${this.scheme_}://127.0.0.1:${this.http_.address().port}`;
         resolve();
       }));
   }
@@ -126,10 +131,13 @@ export class Receiver {
         },
       });
     }
+    const credentials = this.tls_
+      ? grpc.ServerCredentials.createSsl(null, [{ private_key: this.tls_.key, cert_chain: this.tls_.cert }])
+      : grpc.ServerCredentials.createInsecure();
     return new Promise((resolve, reject) =>
-      this.grpc_.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+      this.grpc_.bindAsync("127.0.0.1:0", credentials, (error, port) => {
         if (error) return reject(error);
-        this.grpcUrl = `http://127.0.0.1:${port}`;
+        this.grpcUrl = `${this.scheme_}://127.0.0.1:${port}`;
         resolve();
       }));
   }

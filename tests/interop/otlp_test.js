@@ -2,13 +2,14 @@
 // the right parents, by HTTP and by gRPC; the same metrics as /metrics.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 
 import grpc from "@grpc/grpc-js";
 import loader from "@grpc/proto-loader";
 
-import { startNode } from "./cairn_nodes.js";
+import { scratchPath, startNode } from "./cairn_nodes.js";
 import { Receiver } from "./otlp_receiver.js";
 import { run, until } from "./serf_agents.js";
 
@@ -267,6 +268,38 @@ test("one node: who is not sampled, garbage, streams, errors, the command line, 
   assert.equal(await node.ended, 0);
   assert.ok(receiver.of(last.trace).some(({ name }) => name === "log.v1.Log/Produce"));
   await whole(last, "log.v1.Log/Produce", "authorise");
+});
+
+test("a collector with a certificate is believed by its authority, and by no other", async () => {
+  const certs = scratchPath("certs");
+  const make = (...args) => run(process.env.PROGRAM, ["certs", ...args, "--dir", certs]);
+  await make("init");
+  await make("issue", "collector", "--node");
+  const secure = await Receiver.start(
+    { key: readFileSync(`${certs}/collector-key.pem`), cert: readFileSync(`${certs}/collector.pem`) });
+  for (const protocol of ["http/protobuf", "grpc"]) {
+    for (const trusted of [true, false]) {
+      if (trusted) process.env.OTEL_EXPORTER_OTLP_CERTIFICATE = `${certs}/ca.pem`;
+      const name = `tls-${protocol.length}-${trusted}`;
+      const node = await startNode(name, ["--bootstrap", "--otlp-protocol", protocol, "--otlp-endpoint",
+        protocol === "grpc" ? secure.grpcUrl : secure.httpUrl]);
+      delete process.env.OTEL_EXPORTER_OTLP_CERTIFICATE;
+      await node.ask("topic", "create", kTopic);
+      const trace = newTrace();
+      await produce(node, trace.traceparent);
+      if (trusted) {
+        await until(`spans of ${name}`, () => secure.of(trace.trace).length > 0, node.lines);
+      } else {
+        await until(`failures of ${name}`, async () =>
+          /cairn_trace_spans_total{outcome="failed"} [1-9]/
+            .test(await (await fetch(`http://${node.rpc}/metrics`)).text()), node.lines);
+        assert.ok(secure.spans.every(({ resource }) => resource["service.instance.id"] !== name));
+      }
+      node.child.kill("SIGTERM");
+      assert.equal(await node.ended, 0);
+    }
+  }
+  secure.stop();
 });
 
 // The process has threads in exports that will not end when it wants to.
