@@ -23,7 +23,7 @@ std::string_view NameOf(std::string_view host) {
 
 }  // namespace
 
-OwnHosts::OwnHosts(std::set<std::string> names) {
+OwnHosts::OwnHosts(const std::set<std::string>& names) {
   for (const std::string& name : names) {
     if (!name.empty()) names_.insert(Lower(name));
   }

@@ -17,7 +17,7 @@ namespace cairn::server {
 class OwnHosts {
  public:
   // `names`: what the node is called beside IP addresses and "localhost".
-  explicit OwnHosts(std::set<std::string> names);
+  explicit OwnHosts(const std::set<std::string>& names);
 
   // `host` is a header Host: "NAME", "NAME:PORT". Errors: PERMISSION_DENIED, with what to open.
   absl::Status Check(std::string_view host) const;

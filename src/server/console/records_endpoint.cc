@@ -40,8 +40,7 @@ struct RecordsEndpoint::Poll {
   env::Executor::TimerId timer = 0;
 };
 
-RecordsEndpoint::RecordsEndpoint(Dependencies dependencies)
-    : dependencies_(std::move(dependencies)) {}
+RecordsEndpoint::RecordsEndpoint(Dependencies dependencies) : dependencies_(dependencies) {}
 
 RecordsEndpoint::~RecordsEndpoint() = default;
 

@@ -84,7 +84,7 @@ absl::Status RecordsWriter::Add(const broker::FetchResult& fetched) {
 
 std::string RecordsWriter::Json() const {
   // Topic names need no escapes.
-  return base::StrCat("{\"topic\":\"", query_.topic, "\",\"partition\":", query_.partition.value(),
+  return base::StrCat(R"({"topic":")", query_.topic, R"(","partition":)", query_.partition.value(),
                       ",\"log_start\":", log_start_.value(),
                       ",\"high_watermark\":", high_watermark_.value(),
                       ",\"next_offset\":", next_.value(), ",\"records\":[", rows_, "]}\n");

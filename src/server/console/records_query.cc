@@ -26,7 +26,7 @@ absl::Status ReadOffset(const http::Query& query, RecordsQuery& to) {
   const auto number = query.Number("offset", 0, 0, std::numeric_limits<int64_t>::max());
   if (!number.ok()) {
     return absl::InvalidArgumentError(
-        base::StrCat(base::StdView(number.status().message()), ", or \"earliest\" or \"latest\""));
+        base::StrCat(base::StdView(number.status().message()), R"(, or "earliest" or "latest")"));
   }
   to.offset = Offset(static_cast<uint64_t>(*number));
   return absl::OkStatus();

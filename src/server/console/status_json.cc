@@ -166,12 +166,21 @@ class StatusWriter {
             {"partitions", detailed ? std::move(partitions) : Json()}};
   }
 
+  // Where the controller has not heard of a leader, or is not there: whom this node knows, unless
+  // that one is gone. 0: nobody.
+  int32_t LeaderAsKnownHere(GroupId group) const {
+    const NodeId leader = sources_.node.LeaderOf(group);
+    if (!sources_.report.ok()) return leader.value();
+    const std::vector<NodeId>& reachable = sources_.report->reachable;
+    const bool there = std::find(reachable.begin(), reachable.end(), leader) != reachable.end();
+    return there ? leader.value() : 0;
+  }
+
   Json OnePartition(const cluster::Topic& topic, const v1::PartitionState& state) const {
     const auto index = static_cast<size_t>(state.partition());
     const bool reported = sources_.report.ok();
-    // Without a controller, whom this node knows of.
-    const int32_t leader =
-        reported ? state.leader() : sources_.node.LeaderOf(topic.group(index)).value();
+    int32_t leader = state.leader();
+    if (leader == 0) leader = LeaderAsKnownHere(topic.group(index));
     Json row = {{"partition", state.partition()},
                 {"leader", NodeOrNull(leader)},
                 {"replicas", state.replicas()},

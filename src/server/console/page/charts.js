@@ -58,15 +58,13 @@ class Chart {
 const x = (i) => ((i * kWidth) / (kPoints - 1)).toFixed(1);
 const y = (value, highest) => (kHeight - 1 - (highest > 0 ? (value / highest) * (kHeight - 1 - kTop) : 0)).toFixed(1);
 
-// A line through what is known; a gap where nothing is.
+// A line through what is known; a gap where nothing is, and a dot where that is on both sides.
 function path(values, highest) {
-  let pen = "M";
-  let drawn = "";
-  values.forEach((value, i) => {
-    if (value !== null) drawn += `${pen}${x(i)} ${y(value, highest)}`;
-    pen = value === null ? "M" : "L";
-  });
-  return drawn;
+  return values.map((value, i) => {
+    if (value === null) return "";
+    const begins = i === 0 || values[i - 1] === null;
+    return `${begins ? "M" : "L"}${x(i)} ${y(value, highest)}${begins ? "h0" : ""}`;
+  }).join("");
 }
 
 function area(values, highest) {
