@@ -30,6 +30,7 @@ Request ToRequest(const beast_http::request<beast_http::string_body>& message) {
     request.path.resize(query);
   }
   request.body = message.body();
+  request.host = ToString(message[beast_http::field::host]);
   return request;
 }
 
@@ -60,7 +61,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
   void Start() {
     if (shared_->sessions.size() > shared_->limits.connections) {
-      return Answer({.status = 503, .body = "Too many connections.\n"}, false, false, {});
+      return Answer({.status = 503, .body = "Too many connections.\n"}, false, false);
     }
     NextRequest();
   }
@@ -70,10 +71,19 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     shared_->executor.Cancel(timer_);
     connection_.reset();  // completes what is pending with CANCELLED
     shared_->sessions.erase(this);
+    if (auto abandon = std::exchange(abandon_, nullptr)) abandon();
   }
 
  private:
+  // What the bytes that arrive are for.
+  enum class State {
+    kRequest,    // they are parsed
+    kWaiting,    // they are kept; read all the same, to see when the client goes
+    kAnswering,  // they are kept
+  };
+
   void NextRequest() {
+    state_ = State::kRequest;
     parser_.emplace();
     parser_->header_limit(shared_->limits.header_bytes);
     parser_->body_limit(shared_->limits.body_bytes);
@@ -108,19 +118,32 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   void Read() {
+    if (std::exchange(reading_, true)) return;
     connection_->Read(buffer_, [self = shared_from_this()](absl::StatusOr<size_t> read) {
+      self->reading_ = false;
       if (self->connection_ == nullptr) return;
-      if (!read.ok() || *read == 0) return self->Close();
-      self->unparsed_.append(self->buffer_.data(), *read);
-      self->Parse();
+      self->OnRead(read.ok() ? *read : 0);
     });
+  }
+
+  void OnRead(size_t bytes) {
+    if (bytes == 0) {
+      // An answer that is on its way may still arrive; the next read finds the end again.
+      if (state_ != State::kAnswering) Close();
+      return;
+    }
+    unparsed_.append(buffer_.data(), bytes);
+    if (state_ == State::kRequest) return Parse();
+    // Requests behind the one that waits, up to a limit: a client that sends more is not missed
+    // before its time is over.
+    if (state_ == State::kWaiting && unparsed_.size() < shared_->limits.header_bytes) Read();
   }
 
   void Refuse(const boost::beast::error_code& error) {
     Response response{.status = 400, .body = "Bad request: " + error.message() + ".\n"};
     if (error == beast_http::error::header_limit) response.status = 431;
     if (error == beast_http::error::body_limit) response.status = 413;
-    Answer(response, false, false, {});
+    Answer(response, false, false);
   }
 
   void Dispatch() {
@@ -130,26 +153,35 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     request.address = connection_->peer_address();
     const bool head_only = request.method == "HEAD";
     RouteTable::Outcome outcome = shared_->routes.Dispatch(request);
-    if (outcome.slow != nullptr) return AnswerLater(*outcome.slow, request, head_only);
-    const std::string allow = outcome.allow.empty() ? "" : "Allow: " + outcome.allow + "\r\n";
-    Answer(outcome.response, message.keep_alive(), head_only, allow);
+    if (outcome.waiting != nullptr) {
+      state_ = State::kWaiting;
+      StartTimer(shared_->limits.wait_timeout_ns);
+      abandon_ = (*outcome.waiting)(request, AnswerLater(head_only));
+      return Read();
+    }
+    // The request's timer goes on: it bounds the wait.
+    if (outcome.slow != nullptr) {
+      state_ = State::kAnswering;
+      return (*outcome.slow)(request, AnswerLater(head_only));
+    }
+    Answer(outcome.response, message.keep_alive(), head_only);
   }
 
-  // The request's timer goes on: it bounds the wait.
-  void AnswerLater(RouteTable::SlowHandler& handler, const Request& request, bool head_only) {
-    handler(request, [weak = weak_from_this(), shared = shared_, head_only](Response response) {
+  RouteTable::Respond AnswerLater(bool head_only) {
+    return [weak = weak_from_this(), shared = shared_, head_only](Response response) {
       shared->executor.Post([weak, head_only, response = std::move(response)] {
         const auto self = weak.lock();
         if (self == nullptr || self->connection_ == nullptr) return;
-        self->Answer(response, self->parser_->get().keep_alive(), head_only, {});
+        self->abandon_ = nullptr;
+        self->Answer(response, self->parser_->get().keep_alive(), head_only);
       });
-    });
+    };
   }
 
-  void Answer(const Response& response, bool keep_alive, bool head_only,
-              const std::string& headers) {
+  void Answer(const Response& response, bool keep_alive, bool head_only) {
+    state_ = State::kAnswering;
     StartTimer(shared_->limits.write_timeout_ns);
-    connection_->Write(Serialize(response, keep_alive, head_only, headers),
+    connection_->Write(Serialize(response, keep_alive, head_only),
                        [self = shared_from_this(), keep_alive](const absl::Status& written) {
                          if (self->connection_ == nullptr) return;
                          if (!written.ok() || !keep_alive) return self->Close();
@@ -164,6 +196,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   std::array<char, kReadBytes> buffer_;
   std::optional<beast_http::request_parser<beast_http::string_body>> parser_;
   env::Executor::TimerId timer_ = 0;
+  State state_ = State::kRequest;
+  bool reading_ = false;
+  RouteTable::Abandon abandon_;  // while somebody waits for what it stands for
 };
 
 HttpServer::HttpServer(env::Executor& executor, RouteTable routes, HttpLimits limits)

@@ -1,5 +1,5 @@
-// HttpServer: HTTP/1.1 for health checks and scrapers, on connections that the port multiplexer
-// hands over.
+// HttpServer: HTTP/1.1 for health checks, scrapers and the console's browsers, on connections that
+// the port multiplexer hands over.
 //
 // Parses with Boost.Beast, without its I/O, so that it runs over any env::Connection. Keep-alive
 // and pipelined requests work; chunked and sized bodies up to a small limit are read.
@@ -25,7 +25,9 @@ struct HttpLimits {
   // costs a timer and loses the connection.
   int64_t request_timeout_ns = 10'000'000'000;
   int64_t write_timeout_ns = 10'000'000'000;  // for a client that does not read its answer
-  size_t connections = 256;                   // each costs a descriptor; scrapers are few
+  // For the answer of a WaitingHandler, which has limits of its own below this.
+  int64_t wait_timeout_ns = 30'000'000'000;
+  size_t connections = 256;  // each costs a descriptor; scrapers and browsers are few
 };
 
 class HttpServer {

@@ -18,6 +18,7 @@ namespace {
 using env::RawClient;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 // An HttpServer on a port of its own, without the multiplexer.
@@ -30,9 +31,17 @@ class HttpServerTest : public testing::Test {
     });
     routes.Add("POST", "/echo",
                [](const Request& request) { return Response{.body = request.body}; });
+    routes.Add("GET", "/headers", [](const Request& request) {
+      return Response{.body = "",
+                      .headers = {{"X-For", request.host}, {"Cache-Control", "no-cache"}}};
+    });
     routes.AddSlow("GET", "/slow", [this](const Request& request, RouteTable::Respond respond) {
       slow_address_ = request.address;
       respond_.set_value(std::move(respond));
+    });
+    routes.AddWaiting("GET", "/wait", [this](const Request&, RouteTable::Respond respond) {
+      respond_.set_value(std::move(respond));
+      return [this] { abandoned_.set_value(); };
     });
     server_ = std::make_unique<HttpServer>(loop_, std::move(routes), limits);
     auto listener = loop_.Listen("127.0.0.1:0");
@@ -70,7 +79,8 @@ class HttpServerTest : public testing::Test {
   std::unique_ptr<env::Listener> listener_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;
-  std::promise<RouteTable::Respond> respond_;  // of the first request for /slow
+  std::promise<RouteTable::Respond> respond_;  // of the first request for /slow or /wait
+  std::promise<void> abandoned_;               // that for /wait
   std::string slow_address_;
 };
 
@@ -121,6 +131,56 @@ TEST_F(HttpServerTest, DropsAnAnswerThatComesAfterItsConnectionIsClosed) {
   EXPECT_EQ(client.ReceiveAll(), "");
   respond({.body = "too late\n"});
   RunOnLoop([] {});
+}
+
+TEST_F(HttpServerTest, KeepsRequestsThatComeBehindOneThatWaits) {
+  StartServer();
+  RawClient client(address_);
+  client.Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET /hello?2 ");
+  auto respond = respond_.get_future().get();
+  client.Send("HTTP/1.1\r\nHost: x\r\n\r\n");
+  respond({.body = "at last\n"});
+  EXPECT_THAT(client.ReceiveUntil("hello 2\n"), HasSubstr("at last\nHTTP/1.1 200"));
+  client.Send("GET /hello?3 HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.ReceiveUntil("hello 3\n");
+}
+
+TEST_F(HttpServerTest, TellsAHandlerThatWaitsWhenItsClientHasGone) {
+  StartServer();
+  auto client = std::make_unique<RawClient>(address_);
+  client->Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto respond = respond_.get_future().get();
+  client.reset();
+  abandoned_.get_future().get();
+  respond({.body = "too late\n"});
+  RunOnLoop([] {});
+}
+
+TEST_F(HttpServerTest, TellsAHandlerThatWaitsWhenItsTimeIsOver) {
+  StartServer({.wait_timeout_ns = 20'000'000});
+  RawClient client(address_);
+  client.Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  abandoned_.get_future().get();
+  EXPECT_EQ(client.ReceiveAll(), "");
+}
+
+TEST_F(HttpServerTest, TellsAHandlerThatWaitsWhenTheServerStops) {
+  StartServer();
+  RawClient client(address_);
+  client.Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  respond_.get_future().get();
+  server_->Stop();
+  abandoned_.get_future().get();
+}
+
+TEST_F(HttpServerTest, SendsTheHeadersOfAnAnswer) {
+  StartServer();
+  RawClient client(address_);
+  client.Send("GET /headers HTTP/1.1\r\nHost: node:1\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.ReceiveAll();
+  EXPECT_THAT(answer, HasSubstr("\r\nX-For: node:1\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nCache-Control: no-cache\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("no-store")));
 }
 
 TEST_F(HttpServerTest, ReadsARequestThatComesByteByByte) {

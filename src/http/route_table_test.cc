@@ -27,7 +27,7 @@ TEST(RouteTableTest, TellsUnknownPathsFromUnknownMethods) {
       404);
   const auto outcome = routes.Dispatch({.method = "PUT", .path = "/a", .query = {}, .body = {}});
   EXPECT_EQ(outcome.response.status, 405);
-  EXPECT_EQ(outcome.allow, "GET, HEAD, POST");
+  EXPECT_EQ(outcome.response.headers, (Headers{{"Allow", "GET, HEAD, POST"}}));
 }
 
 class HealthRoutesTest : public testing::Test {

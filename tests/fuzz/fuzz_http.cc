@@ -15,6 +15,7 @@
 #include "env/sim_random.h"
 #include "http/health_routes.h"
 #include "http/http_server.h"
+#include "http/query.h"
 
 namespace cairn::http {
 namespace {
@@ -45,8 +46,11 @@ RouteTable Routes() {
     return std::vector<HealthCheck>{
         {.name = "serving", .status = absl::UnavailableError("not yet")}};
   });
-  routes.Add("POST", "/echo",
-             [](const Request& request) { return Response{.body = request.query + request.body}; });
+  routes.Add("POST", "/echo", [](const Request& request) {
+    constexpr std::array<std::string_view, 2> kKnown = {"a", "b"};
+    const auto query = Query::Parse(request.query, kKnown);
+    return Response{.body = query.ok() ? "" : std::string(query.status().message())};
+  });
   return routes;
 }
 
