@@ -11,20 +11,14 @@ namespace cairn::server {
 void MetricsEndpoint::AddTo(http::RouteTable& routes) {
   routes.AddSlow("GET", "/metrics",
                  [this](const http::Request& request, http::RouteTable::Respond respond) {
-                   const absl::Status may = Check(request);
+                   const absl::Status may = guard_.Check(request, security::Action::kDescribe, {});
+                   if (may.ok() && !request.query.empty()) {
+                     return respond({.status = 400, .body = "/metrics takes no parameters\n"});
+                   }
                    if (may.ok()) return Ask(std::move(respond));
                    respond({.status = absl::IsUnauthenticated(may) ? 401 : 403,
                             .body = base::StrCat(base::StdView(may.message()), "\n")});
                  });
-}
-
-absl::Status MetricsEndpoint::Check(const http::Request& request) const {
-  if (access_ == nullptr) {
-    if (!shown_a_name_ || !request.subject.empty()) return absl::OkStatus();
-    return absl::UnauthenticatedError("no certificate with a name was shown");
-  }
-  return access_->Check({.subject = request.subject, .address = request.address},
-                        security::Action::kDescribe, {});
 }
 
 void MetricsEndpoint::Ask(http::RouteTable::Respond respond) {

@@ -8,22 +8,19 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "absl/status/status.h"
 #include "base/mutex.h"
 #include "env/executor.h"
 #include "http/route_table.h"
-#include "security/access.h"
+#include "server/http_guard.h"
 #include "telemetry/registry.h"
 
 namespace cairn::server {
 
 class MetricsEndpoint {
  public:
-  // All of it outlives the endpoint's Stop. Without `access` everyone may who is let in, or of them
-  // who has `shown_a_name`. `registry` is used on `executor`, which may block.
-  MetricsEndpoint(telemetry::Registry& registry, env::Executor& executor,
-                  const security::Access* access, bool shown_a_name)
-      : registry_(registry), executor_(executor), access_(access), shown_a_name_(shown_a_name) {}
+  // All of it outlives the endpoint's Stop. `registry` is used on `executor`, which may block.
+  MetricsEndpoint(telemetry::Registry& registry, env::Executor& executor, HttpGuard guard)
+      : registry_(registry), executor_(executor), guard_(guard) {}
 
   // The routes are used no more when the endpoint is destroyed.
   void AddTo(http::RouteTable& routes);
@@ -32,14 +29,12 @@ class MetricsEndpoint {
   void Stop(absl::AnyInvocable<void()> done);
 
  private:
-  absl::Status Check(const http::Request& request) const;
   void Ask(http::RouteTable::Respond respond);
   void Answer();
 
   telemetry::Registry& registry_;
   env::Executor& executor_;
-  const security::Access* const access_;
-  const bool shown_a_name_;
+  const HttpGuard guard_;
   bool stopped_ = false;  // on the executor
 
   base::Mutex mutex_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,7 +29,9 @@
 #include "http/http_server.h"
 #include "rpc/grpc_server.h"
 #include "rpc/port_multiplexer.h"
+#include "server/console/console.h"
 #include "server/health.h"
+#include "server/http_guard.h"
 #include "server/leave_cluster.h"
 #include "server/metrics_endpoint.h"
 #include "server/node_metrics.h"
@@ -150,6 +153,7 @@ class Server::Impl {
       if (node_ != nullptr) node_->HandOver();
       if (multiplexer_ != nullptr) multiplexer_->Stop();
       StopAndWait(metrics_);
+      StopAndWait(console_);
       acceptor_.Stop();
       StopAndWait(security_);
       if (grpc_ != nullptr) grpc_->Shutdown(kDrainMs);
@@ -439,10 +443,28 @@ class Server::Impl {
     http::RouteTable routes;
     http::AddHealthRoutes(routes, [this] { return CheckHealth(*node_, serving_); });
     AddMetricSources();
-    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, security_->access(),
-                                                 config_.health_without_certificate);
+    const HttpGuard guard(security_->access(), config_.health_without_certificate);
+    metrics_ = std::make_unique<MetricsEndpoint>(registry_, scrapes_, guard);
     metrics_->AddTo(routes);
+    console_ = std::make_unique<Console>(
+        Console::Options{.node = node_.get(),
+                         .membership = membership_.get(),
+                         .executor = &console_loop_,
+                         .clock = &env::SystemClock(),
+                         .observer = &rpc_metrics_,
+                         .checks = [this] { return CheckHealth(*node_, serving_); },
+                         .guard = guard,
+                         .node_name = node_name_,
+                         .own_hosts = OwnNames()});
+    console_->AddTo(routes);
     http_ = std::make_unique<http::HttpServer>(network_, std::move(routes));
+  }
+
+  // Under TLS the certificate says who this is.
+  std::optional<OwnHosts> OwnNames() const {
+    if (IsTls()) return std::nullopt;
+    const auto advertised = env::ParseHostPort(AdvertisedAddress());
+    return OwnHosts({node_name_, HostName(), advertised.ok() ? advertised->host : ""});
   }
 
   void StartHealth() {
@@ -533,6 +555,7 @@ class Server::Impl {
   env::EventLoop reader_{"cairn-reader"};  // old entries for followers
   env::EventLoop files_{"cairn-files"};    // what is small and waits: gossip's and security's files
   env::EventLoop scrapes_{"cairn-metrics"};
+  env::EventLoop console_loop_{"cairn-console"};
   std::unique_ptr<security::AuditLog> audit_;
   std::shared_ptr<SecurityFiles> security_;          // shared with what is posted
   std::shared_ptr<cluster::Membership> membership_;  // shared with what is posted
@@ -540,6 +563,7 @@ class Server::Impl {
   std::unique_ptr<rpc::GrpcServer> grpc_;
   std::unique_ptr<HealthWatch> health_;
   std::unique_ptr<MetricsEndpoint> metrics_;
+  std::unique_ptr<Console> console_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<rpc::PortMultiplexer> multiplexer_;
   env::EventLoop network_{"cairn-net"};  // last: its thread is gone before what its callbacks use
