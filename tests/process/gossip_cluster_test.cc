@@ -137,7 +137,7 @@ TEST_F(GossipClusterTest, ANodeThatDiesIsShownAsFailedAndStaysInTheCluster) {
   EXPECT_EQ(CountNodes(0), 3u);
   EXPECT_EQ(GossipOf(1, "n1"), "alive");
   EXPECT_EQ(GossipOf(0, "n3"), "failed");
-  EXPECT_THAT(Run(0, {"cluster", "status"}).out, HasSubstr("  gossip failed\n"));
+  EXPECT_THAT(Run(0, {"cluster", "status"}).out, HasSubstr("  gossip failed  version "));
   EXPECT_TRUE(Await([&] {
     return Run(0, {"cluster", "why"}).out.find("gossip says failed since") != std::string::npos;
   }));
