@@ -58,7 +58,7 @@ void MetricsEndpoint::Ask(const std::string& query, http::RouteTable::Respond re
   if (!node.ok()) return respond(ToResponse(node.status()));
   cluster::Inquiry inquiry{.what = cluster::Inquiry::What::kMetrics};
   if (const std::string* names = parsed->Find("names")) {
-    inquiry.names = absl::StrSplit(*names, ',', absl::SkipEmpty());
+    inquiry.names = absl::StrSplit(*names, ',');
   }
   ask_node_(NodeId(static_cast<int32_t>(*node)), std::move(inquiry),
             [respond = std::move(respond)](absl::StatusOr<std::string> text) mutable {

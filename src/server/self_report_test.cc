@@ -57,16 +57,16 @@ void SelfReportTest::ExpectMetricsOfAnyNode() {
                                     std::string(node == cluster->controller ? "1\n" : "0\n")));
     }
   }
-  EXPECT_THAT(Get(0, "?node=2&name=cairn_ready"),
+  EXPECT_THAT(Get(0, "?node=2&names=cairn_ready"),
               AllOf(EndsWith("cairn_ready 1\n"), Not(HasSubstr("cairn_build_info"))));
-  EXPECT_THAT(Get(0, "?name=cairn_ready"), EndsWith("cairn_ready 1\n"));
+  EXPECT_THAT(Get(0, "?names=cairn_ready"), EndsWith("cairn_ready 1\n"));
 }
 
 void SelfReportTest::ExpectErrorsThatSayWhatIsWrong() {
   EXPECT_THAT(Get(0, "?node=9"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("no node 9; there "
                                                                               "are: 1, 2, 3\n")));
   for (const char* bad : {"?node=x", "?node=0", "?node=-1", "?node=99999999999", "?node=", "?nod=1",
-                          "?node=1&node=2", "?name=", "?name=a%20b", "?x"}) {
+                          "?node=1&node=2", "?names=", "?names=a%20b", "?x"}) {
     EXPECT_THAT(Get(0, bad), StartsWith("HTTP/1.1 400 ")) << bad;
   }
   const auto unknown = admin_->GetMetrics(9);
