@@ -210,7 +210,8 @@ absl::StatusOr<Inquiry> DecodeInquiry(std::string_view text) {
   }
   Inquiry inquiry;
   inquiry.what = static_cast<Inquiry::What>(found - kWhats.begin());
-  if (!json.contains("names") || !json["names"].is_array()) return MalformedCall("no array \"names\"");
+  if (!json.contains("names") || !json["names"].is_array())
+    return MalformedCall("no array \"names\"");
   for (const Json& name : json["names"]) {
     if (!name.is_string() || inquiry.names.size() == kMaxInquiryNames + 1) {
       return MalformedCall("\"names\" are no names of metrics");

@@ -134,7 +134,7 @@ TEST_F(ConnectionCensusTest, KnowsIpV6AddressesAndOnesItCannotRead) {
   Start({.per_address = 1});
   const Place first = Client("[2001:db8::1]:1");
   EXPECT_EQ(TryClient("[2001:db8::1]:2"), Verdict::kTooManyFromAddress);
-  const Place second = Client("[2001:db8::2]:1");
+  const Place second = Client("[2001:db8:0:1::2]:1");
   const Place unknown = Client("unknown");
   EXPECT_EQ(TryClient("unknown"), Verdict::kTooManyFromAddress);
   EXPECT_EQ(census_->addresses(), 3u);
