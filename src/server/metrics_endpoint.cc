@@ -37,7 +37,7 @@ http::Response ToResponse(absl::StatusOr<std::string> text) {
   return {.content_type = std::string(telemetry::kPrometheusTextType), .body = *std::move(text)};
 }
 
-constexpr std::array<std::string_view, 2> kParameters = {"node", "names"};
+constexpr std::array<std::string_view, 2> kMetricsParameters = {"node", "names"};
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void MetricsEndpoint::AddTo(http::RouteTable& routes) {
 }
 
 void MetricsEndpoint::Ask(const std::string& query, http::RouteTable::Respond respond) const {
-  const auto parsed = http::Query::Parse(query, kParameters);
+  const auto parsed = http::Query::Parse(query, kMetricsParameters);
   if (!parsed.ok()) return respond(ToResponse(parsed.status()));
   const auto node = parsed->Number("node", 0, 1, std::numeric_limits<int32_t>::max());
   if (!node.ok()) return respond(ToResponse(node.status()));

@@ -10,18 +10,18 @@
 namespace cairn::server {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // JSON writes a byte of a text as six at most.
 constexpr uint64_t kMaxCopyBytes =
     6 * (cluster::kMaxAccessModelBytes + cluster::kMaxAccessPolicyBytes) + 1024;
 
-bool IsCopy(const Json& json) {
-  const auto has = [&](const char* key, Json::value_t type) {
+bool IsCopy(const OrderedJson& json) {
+  const auto has = [&](const char* key, OrderedJson::value_t type) {
     return json.contains(key) && json[key].type() == type;
   };
-  return json.is_object() && has("version", Json::value_t::number_unsigned) &&
-         has("model", Json::value_t::string) && has("policy", Json::value_t::string);
+  return json.is_object() && has("version", OrderedJson::value_t::number_unsigned) &&
+         has("model", OrderedJson::value_t::string) && has("policy", OrderedJson::value_t::string);
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ absl::StatusOr<std::optional<cluster::AccessPolicy>> ReadPolicyCopy(env::FileSys
   const auto text = env::ReadChecksummedFile(fs, path, kMaxCopyBytes);
   if (absl::IsNotFound(text.status())) return std::nullopt;
   CAIRN_RETURN_IF_ERROR(text.status());
-  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const OrderedJson json = OrderedJson::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!IsCopy(json)) {
     return absl::DataLossError(base::StrCat(
         path,
@@ -44,7 +44,7 @@ absl::StatusOr<std::optional<cluster::AccessPolicy>> ReadPolicyCopy(env::FileSys
 
 absl::Status WritePolicyCopy(env::FileSystem& fs, const std::string& path,
                              const cluster::AccessPolicy& policy) {
-  const Json json = {
+  const OrderedJson json = {
       {"version", policy.version}, {"model", policy.model}, {"policy", policy.policy}};
   return env::ReplaceChecksummedFile(fs, path, json.dump(2) + "\n");
 }

@@ -21,9 +21,9 @@
 namespace cairn::server {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json Limit(int which) {
+OrderedJson Limit(int which) {
   rlimit limit{};
   if (getrlimit(static_cast<__rlimit_resource>(which), &limit) != 0) return nullptr;
   if (limit.rlim_cur == RLIM_INFINITY) return "unlimited";
@@ -31,7 +31,7 @@ Json Limit(int which) {
 }
 
 // Not its command line, nor its environment: --encrypt may stand there.
-Json Process() {
+OrderedJson Process() {
   const ProcessUse use = UseOfProcess();
   return {{"pid", getpid()},
           {"cpu_seconds", use.cpu_seconds},
@@ -44,10 +44,10 @@ Json Process() {
             {"core_bytes", Limit(RLIMIT_CORE)}}}};
 }
 
-Json Machine(const std::string& data_dir) {
-  Json json = {{"cpus", std::thread::hardware_concurrency()},
-               {"memory_bytes", static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                                    static_cast<uint64_t>(sysconf(_SC_PAGESIZE))}};
+OrderedJson Machine(const std::string& data_dir) {
+  OrderedJson json = {{"cpus", std::thread::hardware_concurrency()},
+                      {"memory_bytes", static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                           static_cast<uint64_t>(sysconf(_SC_PAGESIZE))}};
   utsname name{};
   if (uname(&name) == 0) {
     json["system"] = base::StrCat(name.sysname, " ", name.release, " ", name.machine);
@@ -61,16 +61,16 @@ Json Machine(const std::string& data_dir) {
   return json;
 }
 
-Json Config(const ServerConfig& config) {
-  Json json = Json::object();
+OrderedJson Config(const ServerConfig& config) {
+  OrderedJson json = OrderedJson::object();
   for (const ConfigKey& key : ConfigKeys()) json[std::string(key.name)] = key.show(config);
   return json;
 }
 
-Json Health(const std::vector<http::HealthCheck>& checks) {
-  Json json = Json::array();
+OrderedJson Health(const std::vector<http::HealthCheck>& checks) {
+  OrderedJson json = OrderedJson::array();
   for (const http::HealthCheck& check : checks) {
-    Json row = {{"name", check.name}, {"ok", check.status.ok()}};
+    OrderedJson row = {{"name", check.name}, {"ok", check.status.ok()}};
     if (!check.status.ok()) {
       row["tolerated"] = check.tolerated;
       row["why"] = std::string(base::StdView(check.status.message()));
@@ -128,14 +128,14 @@ void SelfReport::AnswerWaiting() {
 std::string SelfReport::Diagnostics() const {
   const std::string now =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
-  return Json{{"time", now},
-              {"build", {{"version", CAIRN_VERSION}, {"compiler", Compiler()}}},
-              {"process", Process()},
-              {"machine", Machine(sources_.config->data_dir)},
-              {"config", Config(*sources_.config)},
-              {"health", Health(sources_.health())},
-              {"log", sources_.logger->LastLines()}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return OrderedJson{{"time", now},
+                     {"build", {{"version", CAIRN_VERSION}, {"compiler", Compiler()}}},
+                     {"process", Process()},
+                     {"machine", Machine(sources_.config->data_dir)},
+                     {"config", Config(*sources_.config)},
+                     {"health", Health(sources_.health())},
+                     {"log", sources_.logger->LastLines()}}
+      .dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 void SelfReport::Stop(absl::AnyInvocable<void()> done) {

@@ -62,4 +62,9 @@ http::Response JsonError(const absl::Status& status) {
   return response;
 }
 
+absl::Status ShuttingDown() {
+  return base::MakeError(absl::StatusCode::kUnavailable, "the node is shutting down",
+                         base::reason::kShuttingDown);
+}
+
 }  // namespace cairn::server

@@ -20,4 +20,7 @@ http::Response JsonAnswer(std::string body);
 // two where the status carries an ErrorInfo. Not for OK.
 http::Response JsonError(const absl::Status& status);
 
+// What whoever still waits when the node stops is told.
+absl::Status ShuttingDown();
+
 }  // namespace cairn::server

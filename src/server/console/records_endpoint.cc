@@ -15,11 +15,6 @@ namespace {
 // What is read for one answer, about: a few milliseconds of the disk.
 constexpr size_t kMaxReadBytes = 4 << 20;
 
-absl::Status ShuttingDown() {
-  return base::MakeError(absl::StatusCode::kUnavailable, "the node is shutting down",
-                         base::reason::kShuttingDown);
-}
-
 }  // namespace
 
 struct RecordsEndpoint::Poll {

@@ -11,7 +11,7 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::array<std::string_view, 7> kParameters = {
+constexpr std::array<std::string_view, 7> kRecordsParameters = {
     "topic", "partition", "offset", "limit", "max_bytes", "cut", "wait_ms"};
 constexpr int64_t kNanosecondsPerMs = 1'000'000;
 
@@ -35,7 +35,7 @@ absl::Status ReadOffset(const http::Query& query, RecordsQuery& to) {
 }  // namespace
 
 absl::StatusOr<RecordsQuery> RecordsQuery::Parse(std::string_view text) {
-  CAIRN_ASSIGN_OR_RETURN(const http::Query query, http::Query::Parse(text, kParameters));
+  CAIRN_ASSIGN_OR_RETURN(const http::Query query, http::Query::Parse(text, kRecordsParameters));
   RecordsQuery result;
   const std::string* topic = query.Find("topic");
   if (topic == nullptr) {

@@ -14,12 +14,7 @@
 namespace cairn::server {
 namespace {
 
-constexpr std::array<std::string_view, 1> kParameters = {"topic"};
-
-absl::Status ShuttingDown() {
-  return base::MakeError(absl::StatusCode::kUnavailable, "the node is shutting down",
-                         base::reason::kShuttingDown);
-}
+constexpr std::array<std::string_view, 1> kStatusParameters = {"topic"};
 
 }  // namespace
 
@@ -50,7 +45,8 @@ absl::StatusOr<std::string> StatusEndpoint::Admit(const http::Request& request) 
   if (dependencies_.own_hosts != nullptr) {
     CAIRN_RETURN_IF_ERROR(dependencies_.own_hosts->Check(request.host));
   }
-  CAIRN_ASSIGN_OR_RETURN(const http::Query query, http::Query::Parse(request.query, kParameters));
+  CAIRN_ASSIGN_OR_RETURN(const http::Query query,
+                         http::Query::Parse(request.query, kStatusParameters));
   const std::string* topic = query.Find("topic");
   if (topic == nullptr) {
     CAIRN_RETURN_IF_ERROR(dependencies_.guard.Check(request, security::Action::kDescribe, {}));
