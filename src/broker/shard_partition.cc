@@ -298,11 +298,11 @@ void ShardPartition::Fail(Offset from, const absl::Status& error) {
   }
 }
 
-void ShardPartition::OnReset(Offset start, const std::string&) {
+// Until the disk has done it, readers see the old log up to the old high watermark; OnCommitted
+// tells of the new one.
+void ShardPartition::OnReset(Offset, const std::string&) {
   states_ = ProducerStates();
   uncommitted_.clear();
-  high_watermark_.store(start.value(), std::memory_order_release);
-  WakeReaders();
 }
 
 void ShardPartition::OnLeader(NodeId leader) {
@@ -313,7 +313,7 @@ void ShardPartition::OnLeader(NodeId leader) {
 
 absl::Status ShardPartition::OffsetOutOfRange(Offset asked) const {
   const Offset start = log_start();
-  const Offset end = high_watermark();
+  const Offset end = std::max(high_watermark(), start);
   return base::MakeError(
       absl::StatusCode::kOutOfRange,
       base::StrCat("offset ", asked.value(), " is outside of the log, which holds [", start.value(),
@@ -328,8 +328,9 @@ absl::StatusOr<FetchResult> ShardPartition::Fetch(Offset from, size_t max_bytes)
   CAIRN_RETURN_IF_ERROR(CheckOpen());
   const auto log = replica_->log();
   FetchResult result;
-  result.high_watermark = high_watermark();
   result.log_start = log->start_offset();
+  // The disk may have reset the log a moment ago, and OnCommitted not be told yet.
+  result.high_watermark = std::max(high_watermark(), result.log_start);
   if (from > result.high_watermark || from < result.log_start) return OffsetOutOfRange(from);
   auto entries = log->Read(from, result.high_watermark, max_bytes);
   if (absl::IsOutOfRange(entries.status())) return OffsetOutOfRange(from);  // retention was faster

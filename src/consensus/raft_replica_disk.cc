@@ -76,6 +76,7 @@ void RaftReplica::Reset(const ResetLog& reset) {
   persisted_ = Index();
   commit_index_ = snapshot.last_index;
   high_watermark_ = snapshot.start_offset;
+  has_published_ = false;  // the owner is told when the disk has done it
   owner_.OnReset(snapshot.start_offset, snapshot.state);
   traces_.Abandon(absl::AbortedError("the log was replaced by a snapshot"));
   ScheduleDisk();

@@ -37,7 +37,8 @@ class Replica {
     // producers are told. Codes as in Partition::Produce. Unless OnTruncated came first, the
     // batches may be committed all the same.
     virtual void OnAbandoned(const absl::Status& error) = 0;
-    // The log was dropped and begins at `start`, in the state that SnapshotState gave elsewhere.
+    // The log is being dropped and will begin at `start`, in the state that SnapshotState gave
+    // elsewhere; OnCommitted follows when the disk has done it.
     virtual void OnReset(Offset start, const std::string& state) = 0;
     // What a replica that lost the beginning of the log needs beside the log's start.
     virtual std::string SnapshotState() = 0;

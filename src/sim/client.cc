@@ -143,8 +143,12 @@ bool Client::Fetch(const Access& access, Offset from, Offset& next) {
   if (from < result->high_watermark &&
       (result->entries.empty() || result->entries.front().header.base_offset > from ||
        result->entries.front().header.end_offset() <= from)) {
-    world_.Find(base::StrCat(machine.name(), ": a read of group ", access.group.value(), " at ",
-                             from.value(), " does not begin there"));
+    world_.Find(base::StrCat(
+        machine.name(), ": a read of group ", access.group.value(), " at ", from.value(), " of [",
+        result->log_start.value(), ", ", result->high_watermark.value(), ") begins at ",
+        result->entries.empty()
+            ? std::string("nothing")
+            : base::StrCat(result->entries.front().header.base_offset.value())));
     return false;
   }
   for (size_t i = 0; i < result->entries.size(); ++i) {

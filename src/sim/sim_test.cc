@@ -57,6 +57,12 @@ TEST(SimTest, ACutThatFailedShowsNothingThatWasNotCommitted) {
   ExpectNothing(Options(6, "all", 380'000));
 }
 
+// A follower whose log was about to be replaced by a snapshot, on a slow disk, showed the new high
+// watermark over the old log: readers in between were given nothing.
+TEST(SimTest, ASnapshotShowsNothingBeforeTheDiskHasIt) {
+  ExpectNothing(Options(113, "all", 480'000));
+}
+
 // Seed 111 of ten minutes hung: the power went while a node started, which kept it from starting,
 // and its blocking stop waited for what nobody ran any more.
 TEST(SimTest, ANodeStartsAgainWhereverInItsStartThePowerWent) {
