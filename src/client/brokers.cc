@@ -232,24 +232,34 @@ void Brokers::Ask(const std::string& topic) {
     question->broker = AnyLocked();
     asking_.insert(&question->context);
   }
+  asked_->Opened();
   question->stub = v1::Admin::NewStub(question->broker.channel);
   question->stub->async()->DescribeTopic(
       &question->context, &question->request, &question->response,
-      [self = shared_from_this(), question, topic](const grpc::Status& status) {
-        const absl::Status ended = api::FromGrpcStatus(status);
-        if (ended.ok()) {
-          self->Worked(question->broker.address);
-          self->Learn(topic, question->response);
-        } else if (!absl::IsCancelled(ended)) {
-          self->Failed(question->broker.address, topic, -1, ended);
-        }
-        base::MutexLock lock(self->mutex_);
-        Topic& known = self->topics_[topic];
-        known.asking = false;
-        known.learned_at = Clock::now();  // a failure, too: not asked again at once
-        self->asking_.erase(&question->context);
-        self->idle_.NotifyAll();
+      [this, asked = asked_, question = question, topic](const grpc::Status& status) mutable {
+        OnAnswered(topic, question->broker.address, api::FromGrpcStatus(status), question->response,
+                   &question->context);
+        // Whoever lets go of a process's last channel on a thread of gRPC's ends that thread under
+        // itself: so first the channel, and then whoever waits to let go of the others.
+        question.reset();
+        asked->Closed();
       });
+}
+
+void Brokers::OnAnswered(const std::string& topic, const std::string& address,
+                         const absl::Status& status, const v1::DescribeTopicResponse& response,
+                         grpc::ClientContext* context) {
+  if (status.ok()) {
+    Worked(address);
+    Learn(topic, response);
+  } else if (!absl::IsCancelled(status)) {
+    Failed(address, topic, -1, status);
+  }
+  base::MutexLock lock(mutex_);
+  Topic& known = topics_[topic];
+  known.asking = false;
+  known.learned_at = Clock::now();  // a failure, too: not asked again at once
+  asking_.erase(context);
 }
 
 size_t Brokers::count() const {
@@ -258,10 +268,12 @@ size_t Brokers::count() const {
 }
 
 void Brokers::Stop() {
-  base::MutexLock lock(mutex_);
-  stopped_ = true;
-  for (grpc::ClientContext* context : asking_) context->TryCancel();
-  while (!asking_.empty()) idle_.Wait(mutex_);
+  {
+    base::MutexLock lock(mutex_);
+    stopped_ = true;
+    for (grpc::ClientContext* context : asking_) context->TryCancel();
+  }
+  asked_->WaitForNone();
 }
 
 }  // namespace cairn::client

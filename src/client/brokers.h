@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "client/channel.h"
+#include "client/open_calls.h"
 
 namespace grpc {
 class Channel;
@@ -39,7 +40,7 @@ struct Broker {
   std::shared_ptr<grpc::Channel> channel;  // shared with the other calls to it
 };
 
-class Brokers : public std::enable_shared_from_this<Brokers> {
+class Brokers {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -75,7 +76,7 @@ class Brokers : public std::enable_shared_from_this<Brokers> {
   // How many there are to try, and their addresses as one text for messages.
   size_t count() const;
 
-  // Ends what runs in the background. Blocking, briefly.
+  // Ends what runs in the background; before the end. Blocking, briefly.
   void Stop();
 
  private:
@@ -110,10 +111,12 @@ class Brokers : public std::enable_shared_from_this<Brokers> {
   void NoteLeader(const std::string& topic, int32_t partition, const std::string& address)
       CAIRN_REQUIRES(mutex_);
   void Ask(const std::string& topic);
+  void OnAnswered(const std::string& topic, const std::string& address, const absl::Status& status,
+                  const v1::DescribeTopicResponse& response, grpc::ClientContext* context);
 
   const ChannelFactory factory_;
   mutable base::Mutex mutex_;
-  base::CondVar idle_;
+  const std::shared_ptr<OpenCalls> asked_ = std::make_shared<OpenCalls>();
   std::vector<Node> nodes_ CAIRN_GUARDED_BY(mutex_);  // the seeds first; only grows
   size_t current_ CAIRN_GUARDED_BY(mutex_) = 0;
   size_t next_replica_ CAIRN_GUARDED_BY(mutex_);

@@ -82,5 +82,14 @@ TEST_F(BrokersTest, GoesWhereNotLeaderPoints) {
   EXPECT_EQ(brokers_->Leader("t", 0).address, "b:1");
 }
 
+// The process died of it now and then: the answer's thread let go of the last channel.
+TEST(BrokersEndTest, WhoStopsWhileItAsksLetsGoOfTheChannelsLast) {
+  for (int i = 0; i < 200; ++i) {
+    Brokers brokers({"127.0.0.1:1"}, MakeChannelFactory({}).value());
+    brokers.RefreshIfOlder("t", Brokers::Clock::duration::zero());
+    brokers.Stop();
+  }
+}
+
 }  // namespace
 }  // namespace cairn::client

@@ -21,7 +21,7 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Create(ClientOptions options) {
   }
   CAIRN_ASSIGN_OR_RETURN(auto addresses, client::SplitAddresses(options.address));
   CAIRN_ASSIGN_OR_RETURN(auto factory, client::MakeChannelFactory(options.tls));
-  auto brokers = std::make_shared<client::Brokers>(std::move(addresses), std::move(factory));
+  auto brokers = std::make_unique<client::Brokers>(std::move(addresses), std::move(factory));
   auto impl = std::make_unique<Impl>(std::move(options), std::move(brokers));
   return std::shared_ptr<Client>(new Client(std::move(impl)));
 }

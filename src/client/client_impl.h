@@ -22,7 +22,7 @@ namespace cairn {
 // Thread-safe.
 class Client::Impl {
  public:
-  Impl(ClientOptions options, std::shared_ptr<client::Brokers> brokers)
+  Impl(ClientOptions options, std::unique_ptr<client::Brokers> brokers)
       : options_(std::move(options)), brokers_(std::move(brokers)) {}
   ~Impl() { brokers_->Stop(); }
 
@@ -35,7 +35,7 @@ class Client::Impl {
 
  private:
   const ClientOptions options_;
-  const std::shared_ptr<client::Brokers> brokers_;  // shared with its questions under way
+  const std::unique_ptr<client::Brokers> brokers_;
 };
 
 namespace client {

@@ -316,7 +316,7 @@ PartitionSender::BatchPtr PartitionSender::NextToWrite() {
         context_.client->impl().brokers().Leader(context_.options.topic, partition_);
     stream_address_ = broker.address;
     answered_ = false;
-    stream_ = ProduceStream::Start(broker.channel, *this, context_.open_streams);
+    stream_ = ProduceStream::Start(broker.channel, *this, context_.open_calls);
   }
   BatchPtr batch = queue_[sent_++];
   ++batch->tries;

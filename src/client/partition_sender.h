@@ -51,7 +51,7 @@ struct SenderContext {
   const ProducerOptions options;
   const int32_t partition_count;
   BufferBudget budget;
-  const std::shared_ptr<OpenStreams> open_streams = std::make_shared<OpenStreams>();
+  const std::shared_ptr<OpenCalls> open_calls = std::make_shared<OpenCalls>();
 
   // The partition that records without a key go to, until a batch of it is closed.
   std::atomic<int32_t> sticky_partition = 0;

@@ -22,7 +22,7 @@ class Stream final : public ProduceStream,
                      public grpc::ClientBidiReactor<ProduceRequest, ProduceResponse> {
  public:
   Stream(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
-         std::shared_ptr<OpenStreams> open)
+         std::shared_ptr<OpenCalls> open)
       : handler_(handler), open_(std::move(open)), stub_(channel) {
     open_->Opened();
   }
@@ -61,7 +61,7 @@ class Stream final : public ProduceStream,
 
   void OnDone(const grpc::Status& status) override {
     handler_.OnClosed(api::FromGrpcStatus(status));
-    const std::shared_ptr<OpenStreams> open = std::move(open_);
+    const std::shared_ptr<OpenCalls> open = std::move(open_);
     delete this;     // lets go of the channel …
     open->Closed();  // … before its owner may
   }
@@ -72,7 +72,7 @@ class Stream final : public ProduceStream,
   }
 
   Handler& handler_;
-  std::shared_ptr<OpenStreams> open_;
+  std::shared_ptr<OpenCalls> open_;
   logapi::v1::Log::Stub stub_;
   grpc::ClientContext context_;
   ProduceResponse response_;
@@ -82,7 +82,7 @@ class Stream final : public ProduceStream,
 }  // namespace
 
 ProduceStream* ProduceStream::Start(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
-                                    std::shared_ptr<OpenStreams> open) {
+                                    std::shared_ptr<OpenCalls> open) {
   auto* stream = new Stream(channel, handler, std::move(open));
   stream->Begin();
   return stream;

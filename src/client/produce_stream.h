@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "base/mutex.h"
+#include "client/open_calls.h"
 
 namespace grpc {
 class Channel;
@@ -18,29 +18,6 @@ class ProduceResponse;
 }  // namespace cairn::logapi::v1
 
 namespace cairn::client {
-
-// Counts streams from Start until gRPC's threads have let go of them. Thread-safe. Shared with the
-// streams, because its owner may be gone when the last of them leaves it.
-class OpenStreams {
- public:
-  void Opened() {
-    base::MutexLock lock(mutex_);
-    ++open_;
-  }
-  void Closed() {
-    base::MutexLock lock(mutex_);
-    if (--open_ == 0) none_.NotifyAll();
-  }
-  void WaitForNone() {
-    base::MutexLock lock(mutex_);
-    while (open_ > 0) none_.Wait(mutex_);
-  }
-
- private:
-  base::Mutex mutex_;
-  base::CondVar none_;
-  int open_ CAIRN_GUARDED_BY(mutex_) = 0;
-};
 
 class ProduceStream {
  public:
@@ -61,7 +38,7 @@ class ProduceStream {
   // Begins the call. The stream owns itself. `handler` outlives it: `open` counts it as long as it
   // lives.
   static ProduceStream* Start(const std::shared_ptr<grpc::Channel>& channel, Handler& handler,
-                              std::shared_ptr<OpenStreams> open);
+                              std::shared_ptr<OpenCalls> open);
 
   // Announces a Write, so that the stream lives until OnWritten. Not after OnBroken: the caller
   // holds the lock under which it handles OnBroken.

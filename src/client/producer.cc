@@ -71,7 +71,7 @@ class Producer::Impl {
       sender->Abandon(absl::CancelledError("the producer was destroyed before Flush"));
     }
     context_->budget.Close();
-    context_->open_streams->WaitForNone();
+    context_->open_calls->WaitForNone();
     {
       base::MutexLock lock(context_->timer_mutex);
       context_->timer_stops = true;
