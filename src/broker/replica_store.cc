@@ -116,10 +116,7 @@ absl::StatusOr<ReplicaStore::Opened> ReplicaStore::Open(const ReplicaSpec& spec,
     unmade_.erase(spec.group);
   }
   if (const auto found = fs_.Stat(path); absl::IsNotFound(found.status())) {
-    if (absl::Status created = Create(spec); !created.ok()) {
-      unmade_.insert(spec.group);
-      return created;
-    }
+    CAIRN_RETURN_IF_ERROR(Create(spec));
   } else if (!found.ok()) {
     return found.status();
   }
@@ -140,6 +137,8 @@ absl::Status ReplicaStore::Create(const ReplicaSpec& spec) {
         PathOf(spec), " is gone, but this node took part in its group up to term ",
         known.term.value(), "; restore the directory, or drain this node and start it empty"));
   }
+  // Not before: what is gone, and comes back because somebody restores it, is not ours to undo.
+  unmade_.insert(spec.group);
   // Before the log has the entry: a log whose configuration the store does not know is damaged.
   if (!spec.founders.empty()) {
     consensus::StableStore::Changes changes(spec.group);
@@ -154,7 +153,9 @@ absl::Status ReplicaStore::Create(const ReplicaSpec& spec) {
   CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, staging));
   CAIRN_RETURN_IF_ERROR(CreateIn(spec, staging));
   CAIRN_RETURN_IF_ERROR(fs_.Rename(staging, PathOf(spec)));
-  return fs_.SyncDir(topic);
+  CAIRN_RETURN_IF_ERROR(fs_.SyncDir(topic));
+  unmade_.erase(spec.group);
+  return absl::OkStatus();
 }
 
 absl::Status ReplicaStore::Undo(const ReplicaSpec& spec) {

@@ -74,6 +74,22 @@ TEST_F(ReplicaStoreTest, WhatALaterAttemptMadeSurvivesAPowerCut) {
   }
 }
 
+// Whoever restores the directory of a replica that took part finds it as it was.
+TEST_F(ReplicaStoreTest, WhatWasGoneAndIsRestoredIsNotUndone) {
+  ASSERT_TRUE(Open().ok());
+  consensus::StableStore::Changes voted(TestSpec().group);
+  voted.SetVote(Term(5), NodeId(1));
+  ASSERT_TRUE(stable_.WriteNow(std::move(voted)).ok());
+  const std::string replica = "/data/topics/orders~7/0";
+  ASSERT_TRUE(fs_.Rename(replica, "/data/elsewhere").ok());
+  EXPECT_TRUE(absl::IsDataLoss(Open()));
+  ASSERT_TRUE(fs_.Rename("/data/elsewhere", replica).ok());
+  const auto files = fs_.List(replica);
+  ASSERT_TRUE(files.ok() && !files->empty());
+  EXPECT_TRUE(Open().ok());
+  EXPECT_TRUE(store_.Holds(TestSpec().group));
+}
+
 // The process ended between making a replica and syncing it; the next one uses it.
 TEST_F(ReplicaStoreTest, WhatIsOpenedSurvivesAPowerCutThoughItsMakerDidNotLive) {
   bool renamed = false;
