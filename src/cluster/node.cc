@@ -122,7 +122,8 @@ absl::Status Node::Start() {
                               const absl::Status& why) { OnGroupClosed(group, why); },
           .tracer = dependencies_.tracer},
       options_.broker, options_.timeouts);
-  CAIRN_RETURN_IF_ERROR(host_->Load().status());
+  CAIRN_ASSIGN_OR_RETURN(const std::vector<GroupId> loaded, host_->Load());
+  unopened_ = {loaded.begin(), loaded.end()};
   controller_ = std::make_shared<Controller>(
       Controller::Dependencies{.fs = dependencies_.fs,
                                .clock = dependencies_.clock,

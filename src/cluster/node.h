@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -237,6 +238,7 @@ class Node final : public broker::Broker,
   // Runs `done` on the admin executor when the replicas here are what the metadata says now.
   void AfterArranging(absl::AnyInvocable<void()> done);
   void OpenReplica(const MetadataView& view, const Topic& topic, size_t partition);
+  void RemoveDeleted(GroupId group, const std::string& topic, Offset applied);
   void RemoveIfNoMember(GroupId group, const PartitionInfo& partition, Offset applied);
   // Calls `done` once every partition of the topic has a leader, or a while has passed.
   void WhenServed(std::string topic, absl::AnyInvocable<void()> done);
@@ -290,6 +292,9 @@ class Node final : public broker::Broker,
   std::unique_ptr<consensus::PeerTransport> transport_;
   LeaderTable leaders_;
   std::shared_ptr<const MetadataView> arranged_;  // on the admin executor: the last to be followed
+  // On the admin executor: the replicas that the disk held at the start and that were not opened
+  // since. The metadata may want them elsewhere, or may be too old to know them.
+  std::set<GroupId> unopened_;
   // On the controller's loop: false once the node is stopped. Timers that know the node look first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool described_ = false;  // on the controller's loop: telling our address is under way

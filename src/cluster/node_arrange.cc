@@ -35,6 +35,11 @@ bool IsWorthAnotherTry(const broker::HostedReplica& hosted) {
          !absl::IsFailedPrecondition(hosted.status) && !absl::IsUnimplemented(hosted.status);
 }
 
+// Numbers are given in order: one that was given and is not there any more was deleted.
+bool WasDeleted(const Metadata& metadata, GroupId group) {
+  return TopicOf(group) < metadata.next_topic && metadata.FindTopic(TopicOf(group)) == nullptr;
+}
+
 }  // namespace
 
 // ---- metadata ----
@@ -177,40 +182,47 @@ void Node::ArrangeReplicas() {
   bool lingering = false;
   for (const auto& hosted : host_->All()) {
     const GroupId group = hosted->spec.group;
-    const Topic* topic = metadata.FindTopic(TopicOf(group));
-    if (topic == nullptr) {
-      // Numbers are given in order: one that was given and is not there any more was deleted.
-      if (TopicOf(group) >= metadata.next_topic) continue;
-      // A removal that is not known after a crash is done again then: the number is never reused.
-      if (absl::Status raised = stable_->RaiseMetadataFloor(view->applied); !raised.ok()) {
-        Event(EventLevel::kWarn, "the metadata floor was not stored",
-              {{"error", std::string(raised.message())}});
-      }
-      leaders_.Forget(group);
-      host_->Close(group, TopicIsGone(hosted->spec.topic.name), /*remove=*/true,
-                   [](const absl::Status&) {});  // what could not be removed: by the next start
-      continue;
-    }
     const PartitionInfo* partition = metadata.FindPartition(group);
-    if (partition == nullptr || Contains(partition->replicas, id())) {
+    if (WasDeleted(metadata, group)) {
+      RemoveDeleted(group, hosted->spec.topic.name, view->applied);
+    } else if (partition == nullptr || Contains(partition->replicas, id())) {
       if (IsWorthAnotherTry(*hosted)) {
         host_->Close(group, hosted->status, /*remove=*/false, [](const absl::Status&) {});
       }
-      continue;
+    } else {
+      lingering = true;
+      RemoveIfNoMember(group, *partition, view->applied);
     }
-    lingering = true;
-    RemoveIfNoMember(group, *partition, view->applied);
   }
+  for (const GroupId group : unopened_) {
+    if (WasDeleted(metadata, group)) RemoveDeleted(group, "", view->applied);
+  }
+  std::erase_if(unopened_, [&](GroupId group) { return WasDeleted(metadata, group); });
   for (const auto& [number, topic] : metadata.topics) {
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
-      if (!Contains(topic.partitions[i].replicas, id())) continue;
+      const GroupId group = topic.group(i);
+      const bool wanted = Contains(topic.partitions[i].replicas, id());
+      // What this node gave its group until it was stopped: the group may still count on it.
+      const bool unopened = unopened_.erase(group) > 0;
+      if (!wanted && !unopened) continue;
       OpenReplica(*view, topic, i);
-      const auto hosted = host_->Find(topic.group(i));
-      lingering = lingering || (hosted != nullptr && IsWorthAnotherTry(*hosted));
+      const auto hosted = host_->Find(group);
+      lingering = lingering || !wanted || (hosted != nullptr && IsWorthAnotherTry(*hosted));
     }
     host_->ChangeSettings(ToTopicInfo(metadata, topic));
   }
   lingering_ = lingering;
+}
+
+void Node::RemoveDeleted(GroupId group, const std::string& topic, Offset applied) {
+  // A removal that is not known after a crash is done again then: the number is never reused.
+  if (absl::Status raised = stable_->RaiseMetadataFloor(applied); !raised.ok()) {
+    Event(EventLevel::kWarn, "the metadata floor was not stored",
+          {{"error", std::string(raised.message())}});
+  }
+  leaders_.Forget(group);
+  host_->Close(group, TopicIsGone(topic), /*remove=*/true,
+               [](const absl::Status&) {});  // what could not be removed: by the next start
 }
 
 void Node::OpenReplica(const MetadataView& view, const Topic& topic, size_t partition) {

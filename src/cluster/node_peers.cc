@@ -91,12 +91,18 @@ void Node::OnRequest(const consensus::PeerIdentity& from, uint16_t method, std::
       if (hosted == nullptr || hosted->replica == nullptr) {
         return responder.Respond(absl::NotFoundError("no replica of this group here"));
       }
+      // Whoever hears that it is no member removes what it promised: so a leader says it that a
+      // majority has just confirmed.
       hosted->loop->Post([hosted, responder = std::move(responder)]() mutable {
-        const consensus::ReplicaStatus status = hosted->replica->Status();
-        if (!status.own_term_committed || !status.configuration_committed) {
-          return responder.Respond(absl::UnavailableError("this node does not lead the group"));
-        }
-        responder.Respond(status.configuration.Encode());
+        hosted->replica->ReadBarrier([hosted, responder = std::move(responder)](
+                                         const absl::Status& leads) mutable {
+          if (!leads.ok()) return responder.Respond(leads);
+          const consensus::ReplicaStatus status = hosted->replica->Status();
+          if (!status.configuration_committed) {
+            return responder.Respond(absl::UnavailableError("the group is changing its members"));
+          }
+          responder.Respond(status.configuration.Encode());
+        });
       });
       return;
     }
