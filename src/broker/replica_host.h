@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "broker/broker.h"
 #include "broker/node_counters.h"
+#include "broker/raft_timeouts.h"
 #include "broker/replica_store.h"
 #include "broker/shard_partition.h"
 #include "consensus/group_commit.h"
@@ -32,11 +33,6 @@
 #include "log/tail_cache.h"
 
 namespace cairn::broker {
-
-struct RaftTimeouts {
-  int64_t election_ms = 600;
-  int64_t heartbeat_ms = 100;
-};
 
 // A replica that is to be on this node. When it could not be opened, `partition` and `replica` are
 // null and `status` says why.

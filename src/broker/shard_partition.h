@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/lazy_deque.h"
 #include "base/mutex.h"
 #include "broker/node_counters.h"
 #include "broker/partition.h"
@@ -135,13 +135,13 @@ class ShardPartition final : public Partition,
   absl::Status closed_ CAIRN_GUARDED_BY(mutex_);  // why new work is refused; OK while open
 
   ProducerStates states_;
-  std::deque<log::EntryHeader> uncommitted_;  // in states_, not committed: may be taken back
-  Offset counted_offset_;                     // batches from here on are new, for the counters
-  std::vector<Request> gathered_;             // not proposed yet, in the order of the calls
+  base::LazyDeque<log::EntryHeader> uncommitted_;  // in states_, not committed: may be taken back
+  Offset counted_offset_;                          // batches from here on are new, for the counters
+  std::vector<Request> gathered_;                  // not proposed yet, in the order of the calls
   uint64_t gathered_bytes_ = 0;
-  bool placing_soon_ = false;   // PlaceGathered is posted
-  std::deque<Offset> waves_;    // where each that was proposed and is not committed ends
-  std::deque<Waiter> waiters_;  // in the order of the calls
+  bool placing_soon_ = false;        // PlaceGathered is posted
+  base::LazyDeque<Offset> waves_;    // where each that was proposed and is not committed ends
+  base::LazyDeque<Waiter> waiters_;  // in the order of the calls
   bool answering_ = false;
   std::map<std::pair<Offset, WaitId>, WaitCallback> readers_;
   absl::flat_hash_map<WaitId, Offset> reader_offsets_;

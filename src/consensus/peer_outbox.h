@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +17,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "base/lazy_deque.h"
 #include "base/types.h"
 #include "consensus/peer_link.h"
 #include "consensus/raft_message.h"
@@ -78,10 +78,10 @@ class PeerOutbox : public std::enable_shared_from_this<PeerOutbox> {
   Source& source_;
   PeerLink& link_;
   env::Executor& loop_;
-  std::deque<Message> queue_;  // AppendEntries and InstallSnapshot, whose order matters
-  bool reading_ = false;       // entries of the head are on their way from the disk
-  bool blocked_ = false;       // waits for the link
-  bool notice_asked_ = false;  // the link calls back
+  base::LazyDeque<Message> queue_;  // AppendEntries and InstallSnapshot, whose order matters
+  bool reading_ = false;            // entries of the head are on their way from the disk
+  bool blocked_ = false;            // waits for the link
+  bool notice_asked_ = false;       // the link calls back
   bool closed_ = false;
   Urgency urgency_ = Urgency::kNow;  // of a message without entries that is in the queue
 };

@@ -73,7 +73,8 @@ void RaftReplica::StartCore(const CoreState& state) {
   options.self = options_.self;
   options.seed = dependencies_.random->Next();
   options.election_timeout_ms = options_.election_timeout_ms;
-  options.heartbeat_ms = options_.heartbeat_ms;
+  // A part shorter: rounded up to where the timers of all leaders are, it is the whole.
+  options.heartbeat_ms = options_.heartbeat_ms - TimerGridMs();
   core_ = NewRaftCore(options);
   // Alone there is nobody who could do better.
   passive_ = log_->damaged() && !alone;
@@ -465,11 +466,16 @@ void RaftReplica::FinishRead(const ReadReady& ready) {
 
 // ---- time ----
 
-// The timers of all groups of a node come due at the same few instants, so that their heartbeats
-// share wake-ups and writes. Those instants differ from node to node, so that elections do not
-// collide.
+int64_t RaftReplica::TimerGridMs() const {
+  return std::max<int64_t>(options_.heartbeat_ms / kTimersPerHeartbeat, 1);
+}
+
+// The timers of all groups of a node come due at the same few instants, those of all its leaders at
+// the same one in a heartbeat's time, so that they share wake-ups and writes. Those instants differ
+// from node to node, so that elections do not collide.
 int64_t RaftReplica::RoundUpDeadline(int64_t due_ms) const {
-  const int64_t grid = std::max<int64_t>(options_.heartbeat_ms / kTimersPerHeartbeat, 1);
+  const bool leads = core_->state() == RaftState::kLeader;
+  const int64_t grid = leads ? options_.heartbeat_ms : TimerGridMs();
   if (due_ms > std::numeric_limits<int64_t>::max() - grid) return due_ms;
   const int64_t phase = options_.self.value() * 7 % grid;
   return (due_ms - phase + grid - 1) / grid * grid + phase;

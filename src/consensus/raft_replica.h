@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lazy_deque.h"
 #include "base/mutex.h"
 #include "consensus/group_commit.h"
 #include "consensus/peer_link.h"
@@ -163,6 +163,7 @@ class RaftReplica final : public Replica,
   void OnCoreClosed(const CoreClosed& closed);
   void FinishRead(const ReadReady& ready);
   void ScheduleDisk();
+  int64_t TimerGridMs() const;
   int64_t RoundUpDeadline(int64_t due_ms) const;
   void ArmTimer();
   void OnTimer();
@@ -190,9 +191,9 @@ class RaftReplica final : public Replica,
   std::shared_ptr<const log::Log> published_ CAIRN_GUARDED_BY(mutex_);
 
   CoreState initial_;
-  std::unique_ptr<RaftCore> core_;  // null: closed
-  bool passive_ = false;            // the core is
-  std::deque<Action> outputs_;      // of the core, not performed yet
+  std::unique_ptr<RaftCore> core_;   // null: closed
+  bool passive_ = false;             // the core is
+  base::LazyDeque<Action> outputs_;  // of the core, not performed yet
   bool answering_heartbeat_ = false;
   bool stable_write_ = false;  // the first of them waits for the stable store
   uint64_t epoch_ = 0;         // of the core: what belongs to an earlier one is passed over
@@ -204,8 +205,8 @@ class RaftReplica final : public Replica,
 
   // Of the log as the core sees it, and of what is proposed together.
   Offset next_offset_;
-  std::deque<EntryEnd> ends_;         // of entries not committed, appended since the start
-  std::deque<log::Entry> unwritten_;  // entries not known to be durable
+  base::LazyDeque<EntryEnd> ends_;         // of entries not committed, appended since the start
+  base::LazyDeque<log::Entry> unwritten_;  // entries not known to be durable
   WriteTraces traces_;
 
   // Of the log as the disk was told.
@@ -213,7 +214,7 @@ class RaftReplica final : public Replica,
   Index persisted_;
   LogWork pending_;
   bool scheduled_ = false;
-  std::deque<std::optional<Index>> taken_;  // work under way: where each cuts
+  base::LazyDeque<std::optional<Index>> taken_;  // work under way: where each cuts
   bool disk_failed_ = false;  // nothing more is written, until the log was opened again
   bool disk_full_ = false;    // why
   bool resetting_ = false;

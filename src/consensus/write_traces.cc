@@ -144,9 +144,10 @@ void WriteTraces::Drop(Write& write, const absl::Status& why) {
 
 // What is on the disk, committed, and acknowledged by all others.
 void WriteTraces::RemoveDone() {
-  std::erase_if(writes_, [](const Write& write) {
+  const auto is_over = [](const Write& write) {
     return write.persisted && write.ended && write.unsent == 0 && write.followers.empty();
-  });
+  };
+  writes_.erase(std::remove_if(writes_.begin(), writes_.end(), is_over), writes_.end());
 }
 
 }  // namespace cairn::consensus

@@ -12,11 +12,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "base/lazy_deque.h"
 #include "base/trace_context.h"
 #include "base/types.h"
 #include "env/clock.h"
@@ -86,7 +86,7 @@ class WriteTraces {
 
   telemetry::Tracer* const tracer_;
   const env::Clock& clock_;
-  std::deque<Write> writes_;  // ascending in index
+  base::LazyDeque<Write> writes_;  // ascending in index
 };
 
 }  // namespace cairn::consensus

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "broker/raft_timeouts.h"
 #include "broker/topic.h"
 #include "otel/options.h"
 #include "security/audit_log.h"
@@ -38,8 +39,8 @@ struct ServerConfig {
   std::string encrypt;         // key of gossip, base64; "": that of keyring_file, or none
   std::string keyring_file;    // "": gossip-keyring.json in data_dir
   std::string rack;            // replicas of a partition go to different racks
-  int64_t election_timeout_ms = 600;
-  int64_t heartbeat_ms = 100;
+  int64_t election_timeout_ms = broker::RaftTimeouts{}.election_ms;
+  int64_t heartbeat_ms = broker::RaftTimeouts{}.heartbeat_ms;
   bool insecure = false;  // listen beyond loopback without TLS
 
   // PEM files; "" for none.
