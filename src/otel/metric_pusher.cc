@@ -22,6 +22,7 @@
 #include "base/mutex.h"
 #include "otel/left_behind.h"
 #include "otel/sdk_log.h"
+#include "otel/sdk_settings.h"
 #include "telemetry/metric_table.h"
 
 namespace cairn::otel {
@@ -43,29 +44,15 @@ using telemetry::Samples;
 constexpr size_t kMaxPoints = 4096;
 
 std::unique_ptr<sdk::metrics::PushMetricExporter> MakeExporter(const Target& target) {
-  // The options read headers, certificates and compression from the environment.
+  constexpr auto kTemporality = otlp::PreferredAggregationTemporality::kCumulative;
   if (target.protocol == Protocol::kGrpc) {
-    otlp::OtlpGrpcMetricExporterOptions options;
-    options.endpoint = target.url;
-    options.use_ssl_credentials = target.url.starts_with("https://");
-    options.timeout = std::chrono::milliseconds(target.timeout_ms);
-    options.aggregation_temporality = otlp::PreferredAggregationTemporality::kCumulative;
+    auto options = GrpcOptionsFor<otlp::OtlpGrpcMetricExporterOptions>(target);
+    options.aggregation_temporality = kTemporality;
     return otlp::OtlpGrpcMetricExporterFactory::Create(options);
   }
-  otlp::OtlpHttpMetricExporterOptions options;
-  options.url = target.url;
-  options.content_type = otlp::HttpRequestContentType::kBinary;
-  options.timeout = std::chrono::milliseconds(target.timeout_ms);
-  options.aggregation_temporality = otlp::PreferredAggregationTemporality::kCumulative;
+  auto options = HttpOptionsFor<otlp::OtlpHttpMetricExporterOptions>(target);
+  options.aggregation_temporality = kTemporality;
   return otlp::OtlpHttpMetricExporterFactory::Create(options);
-}
-
-sdk::resource::Resource MakeResource(const Options& options) {
-  sdk::resource::ResourceAttributes attributes;
-  for (const auto& [key, value] : options.resource) {
-    attributes.SetAttribute(key, nostd::string_view(value.data(), value.size()));
-  }
-  return sdk::resource::Resource::Create(attributes);
 }
 
 // In the codes of UCUM, which OTLP has units in.
@@ -146,7 +133,7 @@ class MetricPusher::Impl : public std::enable_shared_from_this<Impl> {
       : interval_(options.metric_interval_ms),
         counters_(std::move(counters)),
         exporter_(MakeExporter(options.metrics)),
-        resource_(MakeResource(options)),
+        resource_(ResourceFor(options)),
         scope_(sdk::instrumentationscope::InstrumentationScope::Create("cairn")),
         collect_(std::move(collect)) {}
 

@@ -34,6 +34,7 @@
 
 #include "otel/left_behind.h"
 #include "otel/sdk_log.h"
+#include "otel/sdk_settings.h"
 
 namespace cairn::otel {
 namespace {
@@ -55,19 +56,12 @@ constexpr int64_t kMaxDriftNs = 1'000'000;
 nostd::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 std::unique_ptr<sdk::trace::SpanExporter> MakeExporter(const Target& target) {
-  // The options read headers, certificates and compression from the environment.
   if (target.protocol == Protocol::kGrpc) {
-    otlp::OtlpGrpcExporterOptions options;
-    options.endpoint = target.url;
-    options.use_ssl_credentials = target.url.starts_with("https://");
-    options.timeout = std::chrono::milliseconds(target.timeout_ms);
-    return otlp::OtlpGrpcExporterFactory::Create(options);
+    return otlp::OtlpGrpcExporterFactory::Create(
+        GrpcOptionsFor<otlp::OtlpGrpcExporterOptions>(target));
   }
-  otlp::OtlpHttpExporterOptions options;
-  options.url = target.url;
-  options.content_type = otlp::HttpRequestContentType::kBinary;
-  options.timeout = std::chrono::milliseconds(target.timeout_ms);
-  return otlp::OtlpHttpExporterFactory::Create(options);
+  return otlp::OtlpHttpExporterFactory::Create(
+      HttpOptionsFor<otlp::OtlpHttpExporterOptions>(target));
 }
 
 std::unique_ptr<sdk::trace::Sampler> MakeSampler(const Sampling& sampling) {
@@ -77,12 +71,6 @@ std::unique_ptr<sdk::trace::Sampler> MakeSampler(const Sampling& sampling) {
                             : sdk::trace::TraceIdRatioBasedSamplerFactory::Create(sampling.ratio);
   if (!sampling.parent) return root;
   return sdk::trace::ParentBasedSamplerFactory::Create(std::move(root));
-}
-
-sdk::resource::Resource MakeResource(const Options& options) {
-  sdk::resource::ResourceAttributes attributes;
-  for (const auto& [key, value] : options.resource) attributes.SetAttribute(key, View(value));
-  return sdk::resource::Resource::Create(attributes);
 }
 
 api::TraceId ToApi(const base::TraceId& id) {
@@ -138,7 +126,7 @@ class OtlpTracer::Impl {
         max_queued_(options.max_queued_spans),
         sampler_(MakeSampler(options.sampling)),
         ids_(sdk::trace::RandomIdGeneratorFactory::Create()),
-        resource_(MakeResource(options)),
+        resource_(ResourceFor(options)),
         scope_(sdk::instrumentationscope::InstrumentationScope::Create("cairn")),
         wall_minus_monotonic_ns_(WallNs() - clock.MonotonicNs()) {
     sdk::trace::BatchSpanProcessorOptions batching;
