@@ -1,5 +1,6 @@
 // What the RPC layer costs, over loopback against a forked server on this machine: each method with
-// one and with many requests in flight, streams, and consuming in every mode.
+// one and with many requests in flight, streams, and consuming in every mode. "bare" is a server
+// that only answers, "bare-tls" the same with certificates on both sides.
 //
 //   rpc_bench [--seconds S] [--only SUBSTRING] [--data-dir DIR]
 //
@@ -18,11 +19,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <deque>
 #include <fstream>
 #include <functional>
 #include <future>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +33,7 @@
 #include "env/temporary_directory.h"
 #include "log/records.h"
 #include "log/v1/log.grpc.pb.h"
+#include "security/tls/certificate_authority.h"
 #include "server/process_tuning.h"
 #include "server/server.h"
 
@@ -344,11 +348,42 @@ ProduceRequest ReadyBatch(int records) {
   return request;
 }
 
-std::unique_ptr<Log::Stub> Connect(const std::string& address) {
+std::unique_ptr<Log::Stub> Connect(const std::string& address,
+                                   const std::shared_ptr<grpc::ChannelCredentials>& credentials =
+                                       grpc::InsecureChannelCredentials()) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  return Log::NewStub(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  return Log::NewStub(grpc::CreateCustomChannel(address, credentials, arguments));
+}
+
+// One certificate for both sides.
+struct Identity {
+  security::PemPair authority;
+  security::PemPair own;
+};
+Identity MakeIdentity() {
+  const int64_t now_s = std::time(nullptr);
+  Identity identity;
+  identity.authority = security::MakeAuthority("bench", now_s - 3600, now_s + 3600).value();
+  identity.own = security::IssueCertificate(identity.authority, {.common_name = "bench",
+                                                                 .hosts = {"127.0.0.1"},
+                                                                 .server = true,
+                                                                 .not_before_s = now_s - 3600,
+                                                                 .not_after_s = now_s + 3600})
+                     .value();
+  return identity;
+}
+std::shared_ptr<grpc::ChannelCredentials> ClientSide(const Identity& identity) {
+  return grpc::SslCredentials({.pem_root_certs = identity.authority.certificate,
+                               .pem_private_key = identity.own.key,
+                               .pem_cert_chain = identity.own.certificate});
+}
+std::shared_ptr<grpc::ServerCredentials> ServerSide(const Identity& identity) {
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = identity.authority.certificate;
+  options.pem_key_cert_pairs.push_back({identity.own.key, identity.own.certificate});
+  return grpc::SslServerCredentials(options);
 }
 
 void RunProduceCases(const std::string& who, Log::Stub& stub) {
@@ -373,9 +408,16 @@ void RunProduceCases(const std::string& who, Log::Stub& stub) {
   });
 }
 
-void RunCases(const std::string& address, const std::string& bare_address) {
-  const auto stub = Connect(address);
-  const auto bare = Connect(bare_address);
+struct Addresses {
+  std::string cairn;
+  std::string bare;
+  std::string bare_tls;
+};
+
+void RunCases(const Addresses& addresses, const Identity& identity) {
+  const auto stub = Connect(addresses.cairn);
+  const auto bare = Connect(addresses.bare);
+  const auto bare_tls = Connect(addresses.bare_tls, ClientSide(identity));
   for (const int in_flight : {1, 64}) {
     const std::string suffix = " x" + std::to_string(in_flight);
     Report("empty unary (GetServers)" + suffix, [&] {
@@ -388,6 +430,7 @@ void RunCases(const std::string& address, const std::string& bare_address) {
     });
   }
   RunProduceCases("bare", *bare);
+  RunProduceCases("bare-tls", *bare_tls);
   RunProduceCases("cairn", *stub);
 
   if (std::string("consume").find(g_only.substr(0, 7)) == std::string::npos && !g_only.empty())
@@ -429,8 +472,8 @@ void RunCases(const std::string& address, const std::string& bare_address) {
   Report("consume single records", [&] { return ConsumeLoad(*stub, request); });
 }
 
-// In the child: serves until killed. Writes its address to `to_parent`.
-void Serve(const std::string& data_dir, int to_parent) {
+// In the child: serves until killed. Writes its addresses to `to_parent`.
+void Serve(const std::string& data_dir, const Identity& identity, int to_parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto logger =
       Logger::ToDescriptor(STDERR_FILENO, {.levels = LogLevel::kWarn, .format = LogFormat::kText});
@@ -446,11 +489,14 @@ void Serve(const std::string& data_dir, int to_parent) {
   grpc::ServerBuilder builder;
   BareService bare;
   int bare_port = 0;
+  int bare_tls_port = 0;
   builder.SetMaxReceiveMessageSize(-1);
   builder.RegisterService(&bare);
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &bare_port);
+  builder.AddListeningPort("127.0.0.1:0", ServerSide(identity), &bare_tls_port);
   const auto bare_server = builder.BuildAndStart();
-  const std::string line = (*server)->address() + " 127.0.0.1:" + std::to_string(bare_port) + "\n";
+  const std::string line = (*server)->address() + " 127.0.0.1:" + std::to_string(bare_port) +
+                           " 127.0.0.1:" + std::to_string(bare_tls_port) + "\n";
   if (write(to_parent, line.data(), line.size()) < 0) _exit(1);
   pause();
 }
@@ -464,18 +510,18 @@ int Main(int argc, char** argv) {
     if (flag == "--only") g_only = argv[i + 1];
     if (flag == "--data-dir") data_dir = argv[i + 1];
   }
+  const Identity identity = MakeIdentity();
   int channel[2];
   if (pipe(channel) != 0) return 1;
   g_server = fork();  // before gRPC has started a thread
-  if (g_server == 0) Serve(data_dir, channel[1]);
+  if (g_server == 0) Serve(data_dir, identity, channel[1]);
   close(channel[1]);
   TuneProcess();
-  char address[128] = {};
-  if (read(channel[0], address, sizeof(address) - 1) <= 0) return 1;
-  std::string text(address);
-  text.pop_back();
-  const size_t space = text.find(' ');
-  RunCases(text.substr(0, space), text.substr(space + 1));
+  char line[128] = {};
+  if (read(channel[0], line, sizeof(line) - 1) <= 0) return 1;
+  Addresses addresses;
+  std::istringstream(line) >> addresses.cairn >> addresses.bare >> addresses.bare_tls;
+  RunCases(addresses, identity);
   kill(g_server, SIGKILL);
   waitpid(g_server, nullptr, 0);
   return 0;

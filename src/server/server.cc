@@ -1,7 +1,5 @@
 #include "server/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,7 +12,6 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
-#include "cluster/gossip_files.h"
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "consensus/peer_transport.h"
@@ -24,7 +21,6 @@
 #include "env/lmdb_store.h"
 #include "env/posix.h"
 #include "env/resolve.h"
-#include "gossip/wire/keyring.h"
 #include "http/health_routes.h"
 #include "http/http_server.h"
 #include "otel/metric_pusher.h"
@@ -35,6 +31,7 @@
 #include "server/health.h"
 #include "server/http_guard.h"
 #include "server/leave_cluster.h"
+#include "server/membership_options.h"
 #include "server/metrics_endpoint.h"
 #include "server/node_metrics.h"
 #include "server/process_metrics.h"
@@ -50,17 +47,9 @@
 namespace cairn::server {
 namespace {
 
-std::string HostName() {
-  char name[256] = {};
-  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
-  return name;
-}
-
 // How long a start waits until the node serves: a minute of polls.
 constexpr int kReadyPolls = 60'000;
 constexpr auto kReadyPoll = std::chrono::milliseconds(1);
-
-bool IsWildcard(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
 
 // Connections get three quarters of the descriptors; the rest is for segments and the broker's
 // other files.
@@ -342,27 +331,14 @@ class Server::Impl {
 
   cluster::NodeDescription Description() const {
     return {.name = node_name_,
-            .rpc_address = AdvertisedAddress(),
+            .rpc_address = AdvertisedAddress(config_, address_),
             .rack = config_.rack,
             .version = CAIRN_VERSION};
   }
 
   absl::Status StartMembership() {
-    cluster::MembershipOptions options;
-    options.bind_address = config_.bind_addr;
-    options.description = Description();
-    options.join_addresses = config_.start_join_addrs;
-    options.snapshot_file = env::JoinPath(config_.data_dir, "gossip-snapshot");
-    CAIRN_ASSIGN_OR_RETURN(options.advertised_ip, AdvertisedIp());
-    CAIRN_RETURN_IF_ERROR(ReadKeys(options));
-    auto snapshot = cluster::ReadGossipSnapshot(*fs_, options.snapshot_file);
-    if (!snapshot.ok()) {
-      // It only saves asking others; they are asked.
-      logger_.Log(LogModule::kGossip, LogLevel::kWarn, "gossip snapshot ignored",
-                  {{"error", std::string(base::StdView(snapshot.status().message()))}});
-    } else if (snapshot->has_value()) {
-      options.restored = **std::move(snapshot);
-    }
+    CAIRN_ASSIGN_OR_RETURN(auto options,
+                           MembershipOptionsFor(config_, Description(), *fs_, logger_));
     cluster::Membership::Dependencies dependencies;
     dependencies.fs = fs_.get();
     dependencies.clock = &env::SystemClock();
@@ -385,51 +361,6 @@ class Server::Impl {
     CAIRN_RETURN_IF_ERROR(membership.status());
     membership_ = *std::move(membership);
     return absl::OkStatus();
-  }
-
-  // The keyring file, once it is there, counts more than --encrypt, which does not change with the
-  // cluster's keys.
-  absl::Status ReadKeys(cluster::MembershipOptions& options) {
-    options.keyring_file = config_.keyring_file.empty()
-                               ? env::JoinPath(config_.data_dir, "gossip-keyring.json")
-                               : config_.keyring_file;
-    CAIRN_ASSIGN_OR_RETURN(auto stored, cluster::ReadKeyring(*fs_, options.keyring_file));
-    std::string given;
-    if (!config_.encrypt.empty()) {
-      CAIRN_ASSIGN_OR_RETURN(given, gossip::ParseKey(config_.encrypt));
-    }
-    if (stored) {
-      options.keys = *std::move(stored);
-      options.keys_on_disk = true;
-      if (!given.empty() && given != options.keys.front()) {
-        logger_.Log(LogModule::kGossip, LogLevel::kWarn,
-                    "--encrypt ignored: the keyring file has another primary key",
-                    {{"keyring_file", options.keyring_file}});
-      }
-    } else if (!given.empty()) {
-      options.keys = {std::move(given)};
-    }
-    return absl::OkStatus();
-  }
-
-  // What gossip tells others to send to: the host of --advertise-addr, or of a wildcard address
-  // what the host name means. "": the address it is bound to.
-  absl::StatusOr<std::string> AdvertisedIp() const {
-    CAIRN_ASSIGN_OR_RETURN(const env::HostPort bind, env::ParseHostPort(config_.bind_addr));
-    if (config_.advertise_addr.empty() && !IsWildcard(bind.host)) return std::string();
-    CAIRN_ASSIGN_OR_RETURN(const env::HostPort own, env::ParseHostPort(AdvertisedAddress()));
-    const auto found = env::ResolveHost(own.host);
-    if (!found.ok()) {
-      return absl::Status(found.status().code(),
-                          base::StrCat(base::StdView(found.status().message()),
-                                       "; give the address of this node with --advertise-addr"));
-    }
-    // Of the family it is bound to, where there is one.
-    for (const std::string& address : *found) {
-      const bool six = address.find(':') != std::string::npos;
-      if (six == (bind.host.find(':') != std::string::npos)) return address;
-    }
-    return found->front();
   }
 
   void LogEvent(LogModule module, cluster::EventLevel level, const std::string& event,
@@ -473,14 +404,6 @@ class Server::Impl {
     return absl::OkStatus();
   }
 
-  // Where clients of other machines reach this node: a wildcard address is none.
-  std::string AdvertisedAddress() const {
-    if (!config_.advertise_addr.empty()) return config_.advertise_addr;
-    const auto bound = env::ParseHostPort(address_);
-    if (!bound.ok() || !IsWildcard(bound->host)) return address_;
-    return env::FormatHostPort(HostName(), bound->port);
-  }
-
   void StartHttp() {
     http::RouteTable routes;
     http::AddHealthRoutes(routes, [this] { return CheckHealth(*node_, serving_); });
@@ -508,7 +431,7 @@ class Server::Impl {
   // Under TLS the certificate says who this is.
   std::optional<OwnHosts> OwnNames() const {
     if (IsTls()) return std::nullopt;
-    const auto advertised = env::ParseHostPort(AdvertisedAddress());
+    const auto advertised = env::ParseHostPort(AdvertisedAddress(config_, address_));
     return OwnHosts({node_name_, HostName(), advertised.ok() ? advertised->host : ""});
   }
 
