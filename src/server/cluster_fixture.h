@@ -52,6 +52,9 @@ class ClusterFixture : public testing::Test {
     admin_ = std::make_unique<Admin>(client_);
   }
 
+  // What a test wants otherwise.
+  virtual void Adjust(ServerConfig&) {}
+
   void TearDown() override {
     admin_.reset();
     client_.reset();
@@ -71,6 +74,7 @@ class ClusterFixture : public testing::Test {
     std::string& address = addresses_[static_cast<size_t>(index)];
     config.rpc_port = address.empty() ? 0 : env::ParseHostPort(address)->port;
     if (index > 0) config.start_join_addrs = {Address(0)};
+    Adjust(config);
     auto server = Server::Start(config, *logger_);
     ASSERT_TRUE(server.ok()) << server.status();
     address = (*server)->address();

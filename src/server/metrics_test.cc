@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <functional>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,7 +13,6 @@
 
 #include "base/strings.h"
 #include "env/raw_client.h"
-#include "server/cluster_fixture.h"
 #include "server/scrape_testing.h"
 #include "server/secure_fixture.h"
 
@@ -23,17 +22,6 @@ namespace {
 using telemetry::MetricSpec;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-std::string Get(const std::string& address, const std::string& path = "/metrics") {
-  env::RawClient client(address);
-  client.Send("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  return client.ReceiveAll();
-}
-
-std::string OfPartition(const std::string& name, const std::string& topic = "default",
-                        int partition = 0) {
-  return base::StrCat(name, "{topic=\"", topic, "\",partition=\"", partition, "\"}");
-}
 
 std::string Rpcs(const std::string& method, const std::string& code) {
   return "cairn_rpc_requests_total{method=\"" + method + "\",code=\"" + code + "\"}";
@@ -163,6 +151,7 @@ TEST_F(MetricsTest, TellsHowFarTheSlowestConsumerIsBehind) {
   const auto alice = ChannelOf("alice");
   Follower slow(alice);
   ASSERT_TRUE(Await([&] { return Now()[consumers] == 1; }));
+  EXPECT_EQ(Now()["cairn_rpc_streams"], 1);
   EXPECT_EQ(Now()[lag], 0);
   constexpr int kRecords = 40;
   const std::string large(500'000, 'x');
@@ -179,6 +168,7 @@ TEST_F(MetricsTest, TellsHowFarTheSlowestConsumerIsBehind) {
   EXPECT_TRUE(Await([&] { return Now().Has(lag) && Now()[lag] == 0; }));
   slow.Cancel();
   EXPECT_TRUE(Await([&] { return Now()[consumers] == 0 && !Now().Has(lag); }));
+  EXPECT_TRUE(Await([&] { return Now()["cairn_rpc_streams"] == 0; }));
 }
 
 TEST_F(MetricsTest, CountsErrorsByCode) {
@@ -258,6 +248,32 @@ TEST_F(MetricsTest, AreForWhoMayDescribeTheCluster) {
   }));
 }
 
+class LostAuditTest : public MetricsTest {
+ protected:
+  ServerConfig Config() override {
+    ServerConfig config = MetricsTest::Config();
+    config.audit.max_queued = 4;
+    return config;
+  }
+};
+
+TEST_F(LostAuditTest, CountsWhatTheAuditLogLost) {
+  const auto mallory = ChannelOf("mallory");
+  EXPECT_EQ(Now()["cairn_audit_failures_total"], 0);
+  // What cannot be opened again, as after a rotation that went wrong.
+  std::filesystem::remove(File("audit.log"));
+  std::filesystem::create_directory(File("audit.log"));
+  server_->Reload(Config());
+  EXPECT_TRUE(Await([&] { return Now()["cairn_audit_failures_total"] >= 1; }));
+  EXPECT_TRUE(Await([&] {
+    EXPECT_FALSE(ProduceOver(mallory).ok());
+    return Now()["cairn_audit_records_dropped_total"] > 0;
+  }));
+  std::filesystem::remove(File("audit.log"));
+  const double written = Now()["cairn_audit_records_written_total"];
+  EXPECT_TRUE(Await([&] { return Now()["cairn_audit_records_written_total"] > written; }));
+}
+
 // Without TLS, and with room for the metrics of two partitions.
 class BoundedMetricsTest : public ServerFixture {
  protected:
@@ -270,7 +286,7 @@ class BoundedMetricsTest : public ServerFixture {
 
 TEST_F(BoundedMetricsTest, LeavesOutPartitionsBeyondTheLimit) {
   ASSERT_TRUE(CreateTopic("orders", 3).ok());
-  const Scrape scrape(Get(server_->address()));
+  const Scrape scrape = ScrapeOf(server_->address());
   int shown = 0;
   const std::vector<std::pair<std::string, int>> partitions = {
       {"default", 0}, {"orders", 0}, {"orders", 1}, {"orders", 2}};
@@ -300,92 +316,6 @@ TEST_F(BoundedMetricsTest, AnswersScrapesUntilItIsStopped) {
   EXPECT_TRUE(Await([&] { return whole >= 20; }));
   server_->Stop();
   for (std::thread& scraper : scrapers) scraper.join();
-}
-
-class ClusterMetricsTest : public ClusterFixture {
- protected:
-  Scrape At(int index) { return Scrape(Get(Address(index))); }
-  void ExpectAt(int index, const std::string& series, const std::function<bool(double)>& holds) {
-    EXPECT_TRUE(Await([&] { return holds(At(index)[series]); }))
-        << series << " is " << At(index)[series] << " on node " << index + 1;
-  }
-};
-
-TEST_F(ClusterMetricsTest, ShowWhoLeadsWhoFollowsAndWhoIsThere) {
-  CreateTopic("orders");
-  const int leader = LeaderOf("orders");
-  const int follower = (leader + 1) % kNodes;
-  const auto stub = StubOf(follower);  // which hands it to the leader
-  logapi::v1::ProduceRequest request;
-  request.set_topic("orders");
-  request.mutable_record()->set_value("x");
-  grpc::ClientContext context;
-  SetDeadline(context);
-  logapi::v1::ProduceResponse response;
-  ASSERT_TRUE(stub->Produce(&context, request, &response).ok());
-
-  const auto is = [](double wanted) { return [wanted](double value) { return value == wanted; }; };
-  const auto positive = [](double value) { return value > 0; };
-  const auto produced = OfPartition("cairn_partition_produced_records_total", "orders");
-  ExpectAt(leader, produced, is(1));
-  ExpectAt(follower, produced, is(0));
-  for (int node = 0; node < kNodes; ++node) {
-    ExpectAt(node, OfPartition("cairn_partition_high_watermark", "orders"), is(1));
-    ExpectAt(node, OfPartition("cairn_raft_role", "orders"), is(node == leader ? 2 : 0));
-    ExpectAt(node, OfPartition("cairn_raft_has_leader", "orders"), is(1));
-    ExpectAt(node, OfPartition("cairn_raft_term", "orders"), positive);
-    ExpectAt(node, OfPartition("cairn_raft_commit_lag_entries", "orders"), is(0));
-    ExpectAt(node, OfPartition("cairn_raft_follower_lag_entries", "orders"), is(0));
-    ExpectAt(node, "cairn_gossip_members{status=\"alive\",kind=\"broker\"}", is(kNodes));
-    ExpectAt(node, "cairn_gossip_probes_total", positive);
-    ExpectAt(node, "cairn_controller_has_leader", is(1));
-    ExpectAt(node, "cairn_controller_term", positive);
-    ExpectAt(node, "cairn_replicas_without_leader", is(0));
-    ExpectAt(node, "cairn_peer_messages_sent_total", positive);
-    ExpectAt(node, "cairn_peer_messages_received_total", positive);
-    ExpectAt(node, "cairn_peer_sent_bytes_total", positive);
-    ExpectAt(node, "cairn_peer_received_bytes_total", positive);
-    ExpectAt(node, "cairn_peer_connects_total", positive);
-    ExpectAt(node, "cairn_connections_accepted_total{protocol=\"peer\"}", positive);
-  }
-  EXPECT_TRUE(Await([&] {
-    double controllers = 0;
-    for (int node = 0; node < kNodes; ++node) controllers += At(node)["cairn_controller_leads"];
-    return controllers == 1;
-  }));
-}
-
-TEST_F(ClusterMetricsTest, ShowThatANodeIsGone) {
-  CreateTopic("orders");
-  const int leader = LeaderOf("orders");
-  const int left = (leader + 1) % kNodes;
-  const double changes = At(left)["cairn_raft_leader_changes_total"];
-  StopNode(leader);
-  ExpectAt(left, "cairn_raft_leader_changes_total", [&](double value) { return value > changes; });
-  ExpectAt(left, "cairn_peer_disconnects_total", [](double value) { return value >= 1; });
-  EXPECT_TRUE(Await([&] {
-    const Scrape scrape = At(left);
-    const auto gone = [&](const char* status) {
-      return scrape[base::StrCat("cairn_gossip_members{status=\"", status, "\",kind=\"broker\"}")];
-    };
-    return gone("left") + gone("failed") == 1;
-  }));
-  // What the others write the one that is gone does not have.
-  const auto write = [&](int index) {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    logapi::v1::ProduceRequest request;
-    request.set_topic("orders");
-    request.mutable_record()->set_value("x");
-    logapi::v1::ProduceResponse response;
-    return StubOf(index)->Produce(&context, request, &response).ok();
-  };
-  ASSERT_TRUE(Await([&] { return write(left); }));
-  EXPECT_TRUE(Await([&] {
-    const auto lag = OfPartition("cairn_raft_follower_lag_entries", "orders");
-    return At(left)[lag] + At((leader + 2) % kNodes)[lag] > 0;
-  }));
-  StartNode(leader);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -84,6 +85,23 @@ TEST(OpsFilesTest, TheRunbookHasASectionForEachAlertAndForNothingElse) {
       ++count;
     }
     EXPECT_EQ(count, sections.size()) << part;
+  }
+}
+
+// By a test that looks at it from outside, as an operator does.
+TEST(OpsFilesTest, EachMetricIsMovedByATest) {
+  std::string tests;
+  for (const char* folder : {SOURCE_DIRECTORY "/src/server", SOURCE_DIRECTORY "/tests/process"}) {
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      if (!file.path().string().ends_with("_test.cc")) continue;
+      std::ifstream text(file.path());
+      tests.append(std::istreambuf_iterator<char>(text), {});
+    }
+  }
+  for (const telemetry::MetricSpec& metric : telemetry::MetricTable()) {
+    EXPECT_TRUE(
+        std::regex_search(tests, std::regex(std::string(metric.name) + "(_sum|_count)?[^a-z_]")))
+        << metric.name;
   }
 }
 

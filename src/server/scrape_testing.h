@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string>
 
+#include "base/strings.h"
+#include "env/raw_client.h"
 #include "telemetry/metric_table.h"
 
 namespace cairn::server {
@@ -37,6 +39,15 @@ class Scrape {
     const auto found = values_.find(series);
     return found == values_.end() ? 0 : found->second;
   }
+  // Of all series of a metric that has labels.
+  double Sum(const std::string& metric) const {
+    double sum = 0;
+    for (auto it = values_.lower_bound(metric + "{"); it != values_.end(); ++it) {
+      if (!it->first.starts_with(metric + "{")) break;
+      sum += it->second;
+    }
+    return sum;
+  }
   // Whether any series of the metric is there.
   bool Shows(const telemetry::MetricSpec& metric) const {
     const std::string name(metric.name);
@@ -51,5 +62,18 @@ class Scrape {
   std::string text_;
   std::map<std::string, double> values_;
 };
+
+// What GET /metrics answers at `address`, without TLS.
+inline Scrape ScrapeOf(const std::string& address) {
+  env::RawClient client(address);
+  client.Send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  return Scrape(client.ReceiveAll());
+}
+
+// The series of a metric that is told of each partition.
+inline std::string OfPartition(const std::string& name, const std::string& topic = "default",
+                               int partition = 0) {
+  return base::StrCat(name, "{topic=\"", topic, "\",partition=\"", partition, "\"}");
+}
 
 }  // namespace cairn::server

@@ -61,6 +61,7 @@ TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
 
   EXPECT_THAT(Health(server), ::testing::AllOf(::testing::StartsWith("HTTP/1.1 503 "),
                                                ::testing::HasSubstr("[-]disk failed: ")));
+  EXPECT_EQ(server.Metric("cairn_disk_full"), 1);
 
   // Reads go on.
   ExpectExactlyOnce(server.NewClient(), "t", acknowledged.offsets());
@@ -75,6 +76,7 @@ TEST(DiskFullTest, RefusesWritesServesReadsAndRecovers) {
   }
   EXPECT_GT(acknowledged.count(), before) << acknowledged.last_failure();
   EXPECT_THAT(Health(server), ::testing::HasSubstr("[+]disk ok"));
+  EXPECT_EQ(server.Metric("cairn_disk_full"), 0);
   ExpectExactlyOnce(server.NewClient(), "t", acknowledged.offsets());
 }
 

@@ -134,6 +134,9 @@ TEST_F(GossipClusterTest, ANodeThatDiesIsShownAsFailedAndStaysInTheCluster) {
   ASSERT_TRUE(AwaitVoters(3));
   nodes_[2]->Kill();
   EXPECT_TRUE(AwaitStatuses(0, {{"n1", "alive"}, {"n2", "alive"}, {"n3", "failed"}}));
+  EXPECT_GT(nodes_[0]->Metric("cairn_gossip_probes_failed_total") +
+                nodes_[1]->Metric("cairn_gossip_probes_failed_total"),
+            0);
   EXPECT_EQ(CountNodes(0), 3u);
   EXPECT_EQ(GossipOf(1, "n1"), "alive");
   EXPECT_EQ(GossipOf(0, "n3"), "failed");

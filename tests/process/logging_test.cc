@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "env/raw_client.h"
 #include "process/await.h"
 #include "process/node_client.h"
 #include "process/server_process.h"
@@ -33,15 +32,6 @@ bool Holds(const std::string& path, const std::string& text) {
   return std::filesystem::exists(path) && ReadWholeFile(path).find(text) != std::string::npos;
 }
 
-// The value of a metric without labels; -1 when it is not there.
-double Metric(const ServerProcess& server, const std::string& name) {
-  env::RawClient client(server.address());
-  client.Send("GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n");
-  const std::string answer = client.ReceiveAll();
-  const size_t at = answer.find("\n" + name + " ");
-  return at == std::string::npos ? -1 : std::stod(answer.substr(at + name.size() + 2));
-}
-
 TEST(LoggingTest, SighupOpensTheFileAgainAndReadsTheLevels) {
   const ScratchDir scratch;
   const std::string log = scratch / "cairn.log";
@@ -51,6 +41,7 @@ TEST(LoggingTest, SighupOpensTheFileAgainAndReadsTheLevels) {
   NodeClient client(server.address());
   ASSERT_TRUE(Produce(client));
   EXPECT_TRUE(Holds(log, "\"msg\":\"serving\"")) << ReadWholeFile(log);
+  EXPECT_GE(server.Metric("cairn_log_lines_written_total"), 1);
   EXPECT_EQ(server.log(), "") << "what is in the file is not on stderr";
 
   WriteWholeFile(scratch / "c.yaml", "log_level: warn,rpc=debug\n");
@@ -96,11 +87,11 @@ TEST(LoggingTest, AFullLogDirectoryLosesLinesAndNothingElse) {
       while (!dropped) ++(Produce(client) ? produced : failed);
     });
   }
-  EXPECT_TRUE(Await([&] { return Metric(server, "cairn_log_lines_dropped_total") > 0; }));
+  EXPECT_TRUE(Await([&] { return server.Metric("cairn_log_lines_dropped_total") > 0; }));
   dropped = true;
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(failed, 0u) << "of " << produced;
-  const double failures = Metric(server, "cairn_log_failures_total");
+  const double failures = server.Metric("cairn_log_failures_total");
   EXPECT_GE(failures, 1);
   EXPECT_THAT(server.log(), HasSubstr("log file cannot be written")) << "stderr is told";
 

@@ -12,6 +12,8 @@
 #include <sstream>
 #include <thread>
 
+#include "env/raw_client.h"
+
 namespace cairn::testing {
 namespace {
 
@@ -127,6 +129,14 @@ std::shared_ptr<Client> ServerProcess::NewClient() const {
   auto client = Client::Create({.address = address_});
   EXPECT_TRUE(client.ok()) << client.status();
   return client.ok() ? *client : nullptr;
+}
+
+double ServerProcess::Metric(const std::string& name) const {
+  env::RawClient client(address());
+  client.Send("GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n");
+  const std::string answer = client.ReceiveAll();
+  const size_t at = answer.find("\n" + name + " ");
+  return at == std::string::npos ? -1 : std::stod(answer.substr(at + name.size() + 2));
 }
 
 }  // namespace cairn::testing

@@ -44,6 +44,8 @@ class ServerProcess {
   std::string log() const;     // what it wrote to stderr, over all starts
   std::string events() const;  // the same without the lines about single RPCs
   std::shared_ptr<Client> NewClient() const;
+  // The value of a metric without labels; -1 when it is not there.
+  double Metric(const std::string& name) const;
 
  private:
   const std::string data_dir_;
