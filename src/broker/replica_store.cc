@@ -38,6 +38,11 @@ std::string PartitionDirectory(GroupId group) {
   return base::StrCat(group.value() & ((1 << kPartitionBits) - 1));
 }
 
+// Where a replica that is being removed lies, in its topic's directory.
+std::string GraveIn(const std::string& topic, GroupId group) {
+  return env::JoinPath(topic, base::StrCat(kDeleted, PartitionDirectory(group)));
+}
+
 absl::StatusOr<std::vector<env::DirectoryEntry>> ListTopics(env::FileSystem& fs,
                                                             const std::string& directory) {
   auto topics = fs.List(directory);
@@ -56,6 +61,26 @@ std::optional<GroupId> GroupOf(uint64_t topic, std::string_view partition) {
   const auto number = ParseNumber<uint32_t>(partition);
   if (!number || *number >= 1u << kPartitionBits) return std::nullopt;
   return GroupId(topic << kPartitionBits | *number);
+}
+
+// The grave is the note that what the replica promised has to go, and then its files.
+absl::Status Bury(env::FileSystem& fs, consensus::StableStore& stable, const std::string& topic,
+                  GroupId group) {
+  const std::string home = env::JoinPath(topic, PartitionDirectory(group));
+  const std::string grave = GraveIn(topic, group);
+  if (fs.Stat(home).ok()) {
+    CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs, grave));  // of a replica before
+  } else if (const auto promised = stable.Load(group);
+             !promised.ok() || promised->term.value() != 0 || !promised->configurations.empty()) {
+    // The sync failed. No later one makes durable a renaming that it has dropped: it is done anew.
+    const absl::Status back = fs.Rename(grave, home);
+    if (!back.ok() && !absl::IsNotFound(back)) return back;
+  }
+  const absl::Status renamed = fs.Rename(home, grave);
+  if (!renamed.ok() && !absl::IsNotFound(renamed)) return renamed;
+  CAIRN_RETURN_IF_ERROR(fs.SyncDir(topic));
+  CAIRN_RETURN_IF_ERROR(stable.Remove(group));
+  return env::RemoveTree(fs, grave);
 }
 
 }  // namespace
@@ -88,19 +113,25 @@ absl::StatusOr<std::vector<GroupId>> ReplicaStore::Load() {
     if (!topic.is_directory || !number) continue;
     const std::string path = env::JoinPath(directory_, topic.name);
     CAIRN_ASSIGN_OR_RETURN(const auto partitions, fs_.List(path));
+    std::set<GroupId> here;
+    std::set<GroupId> buried;
     for (const auto& partition : partitions) {
       const std::string_view name = partition.name;
       if (name.starts_with(kDeleted)) {
-        // What the replica promised goes first: the grave is the note that it has to.
         const auto group = GroupOf(*number, name.substr(kDeleted.size()));
-        if (group) CAIRN_RETURN_IF_ERROR(stable_.Remove(*group));
-        CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, env::JoinPath(path, partition.name)));
+        if (group) buried.insert(*group);
       } else if (name.starts_with(kCreating)) {
         CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, env::JoinPath(path, partition.name)));
       } else if (const auto group = GroupOf(*number, name); group && partition.is_directory) {
-        groups.push_back(*group);
+        here.insert(*group);
       }
     }
+    for (const GroupId group : buried) {
+      // A replica that was made since has promised since: only the old one's files are left.
+      CAIRN_RETURN_IF_ERROR(here.contains(group) ? env::RemoveTree(fs_, GraveIn(path, group))
+                                                 : Bury(fs_, stable_, path, group));
+    }
+    groups.insert(groups.end(), here.begin(), here.end());
     CAIRN_RETURN_IF_ERROR(fs_.SyncDir(path));
   }
   return groups;
@@ -208,13 +239,7 @@ absl::Status ReplicaStore::Remove(GroupId group) {
   const auto topic = FindDirectory(group);
   if (absl::IsNotFound(topic.status())) return stable_.Remove(group);
   if (!topic.ok()) return topic.status();
-  const std::string name = PartitionDirectory(group);
-  const std::string grave = env::JoinPath(*topic, base::StrCat(kDeleted, name));
-  const absl::Status renamed = fs_.Rename(env::JoinPath(*topic, name), grave);
-  if (!renamed.ok() && !absl::IsNotFound(renamed)) return renamed;
-  CAIRN_RETURN_IF_ERROR(fs_.SyncDir(*topic));
-  CAIRN_RETURN_IF_ERROR(stable_.Remove(group));
-  CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs_, grave));
+  CAIRN_RETURN_IF_ERROR(Bury(fs_, stable_, *topic, group));
   // The last one takes the topic's directory along.
   CAIRN_ASSIGN_OR_RETURN(const auto rest, fs_.List(*topic));
   if (!rest.empty()) return absl::OkStatus();

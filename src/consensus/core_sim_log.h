@@ -50,7 +50,7 @@ class SimLog {
     snapshot_index_ = snapshot.last_index;
     snapshot_term_ = snapshot.last_term;
     configurations_.clear();
-    configurations_[snapshot.configuration_index] = *Configuration::Decode(snapshot.configuration);
+    configurations_[snapshot.last_index] = *Configuration::Decode(snapshot.configuration);
   }
   // Removes everything up to `index`, which the log has.
   void Compact(Index index) {

@@ -282,8 +282,9 @@ void RaftReplica::WriteStable(const Action& held) {
   if (const auto* reset = std::get_if<ResetLog>(&held)) {
     const auto configuration = Configuration::Decode(reset->snapshot.configuration);
     CAIRN_CHECK(configuration.ok(), "the core takes no snapshot that CheckMessage refused");
-    changes.SetConfiguration(reset->snapshot.configuration_index, reset->snapshot.last_term,
-                             *configuration);
+    // As that of the snapshot's last entry: what stands under the index of the configuration's own
+    // entry is of the log that is here, and stays when the disk cannot replace it.
+    changes.SetConfiguration(reset->snapshot.last_index, reset->snapshot.last_term, *configuration);
   }
   if (const auto* store = std::get_if<StoreEntries>(&held)) {
     for (const log::Entry& entry : store->entries) {

@@ -66,6 +66,12 @@ TEST(SimTest, ASnapshotShowsNothingBeforeTheDiskHasIt) {
   ExpectNothing(Options(113, "all", 480'000));
 }
 
+// A snapshot that the disk could not take in had already taken the place of the configuration that
+// the log here began with.
+TEST(SimTest, ASnapshotThatTheDiskRefusedTakesNothingAway) {
+  ExpectNothing(Options(127, "all", 160'000));
+}
+
 // Seed 111 of ten minutes hung: the power went while a node started, which kept it from starting,
 // and its blocking stop waited for what nobody ran any more.
 TEST(SimTest, ANodeStartsAgainWhereverInItsStartThePowerWent) {
