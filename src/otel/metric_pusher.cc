@@ -133,7 +133,8 @@ class MetricPusher::Impl : public std::enable_shared_from_this<Impl> {
       : interval_(options.metric_interval_ms),
         counters_(std::move(counters)),
         exporter_(MakeExporter(options.metrics)),
-        resource_(ResourceFor(options)),
+        resource_(sdk::resource::Resource::Create(
+            AttributesFor<sdk::resource::ResourceAttributes>(options))),
         scope_(sdk::instrumentationscope::InstrumentationScope::Create("cairn")),
         collect_(std::move(collect)) {}
 

@@ -126,7 +126,8 @@ class OtlpTracer::Impl {
         max_queued_(options.max_queued_spans),
         sampler_(MakeSampler(options.sampling)),
         ids_(sdk::trace::RandomIdGeneratorFactory::Create()),
-        resource_(ResourceFor(options)),
+        resource_(sdk::resource::Resource::Create(
+            AttributesFor<sdk::resource::ResourceAttributes>(options))),
         scope_(sdk::instrumentationscope::InstrumentationScope::Create("cairn")),
         wall_minus_monotonic_ns_(WallNs() - clock.MonotonicNs()) {
     sdk::trace::BatchSpanProcessorOptions batching;

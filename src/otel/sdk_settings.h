@@ -1,10 +1,7 @@
-// How the SDK of OpenTelemetry is told what Options say: for spans and metrics alike. For the .cc
-// files of this folder alone: it has the SDK's headers.
+// How the SDK of OpenTelemetry is told what Options say: for spans and metrics alike, which have
+// structs of their own with the same members. Knows none of the SDK's headers: whoever uses it
+// names the structs.
 #pragma once
-
-#include <opentelemetry/exporters/otlp/otlp_http.h>
-#include <opentelemetry/nostd/string_view.h>
-#include <opentelemetry/sdk/resource/resource.h>
 
 #include <chrono>
 
@@ -14,7 +11,7 @@ namespace cairn::otel {
 
 // The SDK's options read headers, certificates and compression from the environment.
 
-// For one of the SDK's structs of options for OTLP over gRPC.
+// Options of an exporter by OTLP over gRPC.
 template <typename SdkOptions>
 SdkOptions GrpcOptionsFor(const Target& target) {
   SdkOptions options;
@@ -24,22 +21,22 @@ SdkOptions GrpcOptionsFor(const Target& target) {
   return options;
 }
 
-// For one of those for OTLP over HTTP.
+// Options of one over HTTP.
 template <typename SdkOptions>
 SdkOptions HttpOptionsFor(const Target& target) {
   SdkOptions options;
   options.url = target.url;
-  options.content_type = opentelemetry::exporter::otlp::HttpRequestContentType::kBinary;
+  options.content_type = decltype(options.content_type)::kBinary;
   options.timeout = std::chrono::milliseconds(target.timeout_ms);
   return options;
 }
 
-inline opentelemetry::sdk::resource::Resource ResourceFor(const Options& options) {
-  opentelemetry::sdk::resource::ResourceAttributes attributes;
-  for (const auto& [key, value] : options.resource) {
-    attributes.SetAttribute(key, opentelemetry::nostd::string_view(value.data(), value.size()));
-  }
-  return opentelemetry::sdk::resource::Resource::Create(attributes);
+// Of a ResourceAttributes.
+template <typename SdkAttributes>
+SdkAttributes AttributesFor(const Options& options) {
+  SdkAttributes attributes;
+  for (const auto& [key, value] : options.resource) attributes.SetAttribute(key, value.c_str());
+  return attributes;
 }
 
 }  // namespace cairn::otel
