@@ -364,7 +364,8 @@ struct Identity {
 Identity MakeIdentity() {
   const int64_t now_s = std::time(nullptr);
   Identity identity;
-  identity.authority = security::MakeAuthority("bench", now_s - 3600, now_s + 3600).value();
+  identity.authority =
+      security::MakeAuthority("bench authority", now_s - 3600, now_s + 3600).value();
   identity.own = security::IssueCertificate(identity.authority, {.common_name = "bench",
                                                                  .hosts = {"127.0.0.1"},
                                                                  .server = true,
