@@ -148,7 +148,8 @@ absl::Status RaftReplica::ProposeTogether(absl::FunctionRef<void()> propose) {
 }
 
 void RaftReplica::ReadBarrier(absl::AnyInvocable<void(absl::Status)> done) {
-  if (!failure_.ok() || core_->state() != RaftState::kLeader) {
+  // Whoever finds the replica may ask before it was started.
+  if (!failure_.ok() || core_ == nullptr || core_->state() != RaftState::kLeader) {
     dependencies_.loop->Post([status = failure_.ok() ? NotLeader() : failure_,
                               done = std::move(done)]() mutable { done(std::move(status)); });
     return;

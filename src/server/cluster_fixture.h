@@ -120,6 +120,19 @@ class ClusterFixture : public testing::Test {
     return logapi::v1::Log::NewStub(
         grpc::CreateChannel(Address(index), grpc::InsecureChannelCredentials()));
   }
+  // One record, through the node `index`; its offset.
+  absl::StatusOr<uint64_t> ProduceAt(int index, const std::string& topic,
+                                     const std::string& value = "x") {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    logapi::v1::ProduceRequest request;
+    request.set_topic(topic);
+    request.mutable_record()->set_value(value);
+    logapi::v1::ProduceResponse response;
+    const grpc::Status status = StubOf(index)->Produce(&context, request, &response);
+    if (!status.ok()) return api::FromGrpcStatus(status);
+    return response.offset();
+  }
   static void SetDeadline(grpc::ClientContext& context) {
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   }

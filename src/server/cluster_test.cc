@@ -13,19 +13,6 @@ using logapi::v1::ConsumeResponse;
 
 class ClusterTest : public ClusterFixture {
  protected:
-  absl::StatusOr<uint64_t> ProduceAt(int index, const std::string& topic,
-                                     const std::string& value) {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    logapi::v1::ProduceRequest request;
-    request.set_topic(topic);
-    request.mutable_record()->set_value(value);
-    logapi::v1::ProduceResponse response;
-    const grpc::Status status = StubOf(index)->Produce(&context, request, &response);
-    if (!status.ok()) return api::FromGrpcStatus(status);
-    return response.offset();
-  }
-
   absl::StatusOr<std::string> ConsumeAt(int index, const ConsumeRequest& request) {
     grpc::ClientContext context;
     SetDeadline(context);
