@@ -235,7 +235,7 @@ absl::Status Node::StartMember(NodeId first_voter) {
       .tidy =
           [this] {
             repairer_->Look();
-            if (!lingering_.exchange(false)) return;
+            if (!to_arrange_.exchange(false)) return;
             host_->admin().Post([this] {
               arranged_.reset();
               ArrangeReplicas();

@@ -237,9 +237,15 @@ class Node final : public broker::Broker,
   void ArrangeReplicas();
   // Runs `done` on the admin executor when the replicas here are what the metadata says now.
   void AfterArranging(absl::AnyInvocable<void()> done);
+  void ArrangeReplica(const MetadataView& view, const Topic& topic, size_t partition);
   void OpenReplica(const MetadataView& view, const Topic& topic, size_t partition);
+  // Closes it, to be opened again.
+  void CloseReplica(GroupId group, const absl::Status& reason);
+  // Closes and removes it, again and again until the disk lets it.
+  void RemoveReplica(GroupId group, const absl::Status& reason);
   void RemoveDeleted(GroupId group, const std::string& topic, Offset applied);
-  void RemoveIfNoMember(GroupId group, const PartitionInfo& partition, Offset applied);
+  void RemoveIfNoMember(const std::shared_ptr<const broker::HostedReplica>& hosted,
+                        const PartitionInfo& partition, Offset applied);
   // Calls `done` once every partition of the topic has a leader, or a while has passed.
   void WhenServed(std::string topic, absl::AnyInvocable<void()> done);
   void PollServed(std::string topic, int polls, absl::AnyInvocable<void()> done);
@@ -292,13 +298,18 @@ class Node final : public broker::Broker,
   std::unique_ptr<consensus::PeerTransport> transport_;
   LeaderTable leaders_;
   std::shared_ptr<const MetadataView> arranged_;  // on the admin executor: the last to be followed
-  // On the admin executor: the replicas that the disk held at the start and that were not opened
-  // since. The metadata may want them elsewhere, or may be too old to know them.
+  // On the admin executor: the replicas that the disk holds and that were not opened since the
+  // start, or since they were closed. The metadata may want them elsewhere, or may be too old to
+  // know them.
   std::set<GroupId> unopened_;
+  // On the admin executor: what is being closed or removed, and what the disk did not remove yet.
+  // None of it is opened before that is over.
+  std::set<GroupId> closing_;
+  std::set<GroupId> unremoved_;
   // On the controller's loop: false once the node is stopped. Timers that know the node look first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool described_ = false;  // on the controller's loop: telling our address is under way
-  std::atomic<bool> lingering_{false};  // replicas are here that no longer should be
+  std::atomic<bool> to_arrange_{false};  // the replicas are not yet what the metadata says
   std::shared_ptr<Keeper> keeper_;
   std::shared_ptr<Repairer> repairer_;
   std::shared_ptr<Joiner> joiner_;

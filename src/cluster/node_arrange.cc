@@ -179,19 +179,15 @@ void Node::ArrangeReplicas() {
   if (stopping_ || arranged_ == view) return;
   arranged_ = view;
   const Metadata& metadata = view->metadata;
-  bool lingering = false;
+  for (const GroupId group : std::set(unremoved_)) {
+    RemoveReplica(group, absl::UnavailableError("the replica is being removed"));
+  }
   for (const auto& hosted : host_->All()) {
     const GroupId group = hosted->spec.group;
-    const PartitionInfo* partition = metadata.FindPartition(group);
     if (WasDeleted(metadata, group)) {
       RemoveDeleted(group, hosted->spec.topic.name, view->applied);
-    } else if (partition == nullptr || Contains(partition->replicas, id())) {
-      if (IsWorthAnotherTry(*hosted)) {
-        host_->Close(group, hosted->status, /*remove=*/false, [](const absl::Status&) {});
-      }
-    } else {
-      lingering = true;
-      RemoveIfNoMember(group, *partition, view->applied);
+    } else if (IsWorthAnotherTry(*hosted)) {
+      CloseReplica(group, hosted->status);
     }
   }
   for (const GroupId group : unopened_) {
@@ -199,19 +195,45 @@ void Node::ArrangeReplicas() {
   }
   std::erase_if(unopened_, [&](GroupId group) { return WasDeleted(metadata, group); });
   for (const auto& [number, topic] : metadata.topics) {
-    for (size_t i = 0; i < topic.partitions.size(); ++i) {
-      const GroupId group = topic.group(i);
-      const bool wanted = Contains(topic.partitions[i].replicas, id());
-      // What this node gave its group until it was stopped: the group may still count on it.
-      const bool unopened = unopened_.erase(group) > 0;
-      if (!wanted && !unopened) continue;
-      OpenReplica(*view, topic, i);
-      const auto hosted = host_->Find(group);
-      lingering = lingering || !wanted || (hosted != nullptr && IsWorthAnotherTry(*hosted));
-    }
+    for (size_t i = 0; i < topic.partitions.size(); ++i) ArrangeReplica(*view, topic, i);
     host_->ChangeSettings(ToTopicInfo(metadata, topic));
   }
-  lingering_ = lingering;
+}
+
+void Node::ArrangeReplica(const MetadataView& view, const Topic& topic, size_t partition) {
+  const PartitionInfo& info = topic.partitions[partition];
+  const GroupId group = topic.group(partition);
+  if (closing_.contains(group) || unremoved_.contains(group)) return;
+  const bool wanted = Contains(info.replicas, id());
+  // What this node gave its group until it was closed: the group may still count on it.
+  const bool unopened = unopened_.erase(group) > 0;
+  if (wanted || unopened) OpenReplica(view, topic, partition);
+  const auto hosted = host_->Find(group);
+  if (hosted == nullptr) return;
+  if (!wanted) RemoveIfNoMember(hosted, info, view.applied);
+  if (!wanted || IsWorthAnotherTry(*hosted)) to_arrange_ = true;
+}
+
+void Node::CloseReplica(GroupId group, const absl::Status& reason) {
+  if (!closing_.insert(group).second) return;
+  host_->Close(group, reason, /*remove=*/false, [this, group](const absl::Status&) {
+    closing_.erase(group);
+    unopened_.insert(group);
+    to_arrange_ = true;
+  });
+}
+
+void Node::RemoveReplica(GroupId group, const absl::Status& reason) {
+  if (!closing_.insert(group).second) return;
+  host_->Close(group, reason, /*remove=*/true, [this, group](const absl::Status& removed) {
+    closing_.erase(group);
+    to_arrange_ = true;
+    if (removed.ok()) return void(unremoved_.erase(group));
+    if (!unremoved_.insert(group).second) return;
+    Event(EventLevel::kWarn, "replica not removed yet",
+          {{"group", metadata()->metadata.GroupText(group)},
+           {"error", std::string(removed.message())}});
+  });
 }
 
 void Node::RemoveDeleted(GroupId group, const std::string& topic, Offset applied) {
@@ -221,8 +243,7 @@ void Node::RemoveDeleted(GroupId group, const std::string& topic, Offset applied
           {{"error", std::string(raised.message())}});
   }
   leaders_.Forget(group);
-  host_->Close(group, TopicIsGone(topic), /*remove=*/true,
-               [](const absl::Status&) {});  // what could not be removed: by the next start
+  RemoveReplica(group, TopicIsGone(topic));
 }
 
 void Node::OpenReplica(const MetadataView& view, const Topic& topic, size_t partition) {
@@ -254,21 +275,26 @@ void Node::OpenReplica(const MetadataView& view, const Topic& topic, size_t part
 
 // A replica that the metadata wants elsewhere stays until the group has let it go: the leader still
 // counts on it. The group's leader says so; who is no member any more hears nothing by itself.
-void Node::RemoveIfNoMember(GroupId group, const PartitionInfo& partition, Offset applied) {
+void Node::RemoveIfNoMember(const std::shared_ptr<const broker::HostedReplica>& hosted,
+                            const PartitionInfo& partition, Offset applied) {
+  const GroupId group = hosted->spec.group;
   for (const NodeId node : partition.replicas) {
     transport_->Call(
         node, static_cast<uint16_t>(PeerMethod::kMembers), EncodeGroup(group), kMembersTimeoutNs,
-        [this, group, applied](const absl::StatusOr<std::string>& answer) {
+        [this, asked = std::weak_ptr(hosted), group,
+         applied](const absl::StatusOr<std::string>& answer) {
           const auto members = answer.ok()
                                    ? consensus::Configuration::Decode(*answer)
                                    : absl::StatusOr<consensus::Configuration>(answer.status());
           if (!members.ok() || members->Contains(id())) return;
-          host_->admin().Post([this, group, applied] {
+          host_->admin().Post([this, asked, group, applied] {
+            // An answer that came late does not concern a replica that came since.
+            const auto here = host_->Find(group);
+            if (stopping_ || here == nullptr || here != asked.lock()) return;
             const auto* wanted = metadata()->metadata.FindPartition(group);
-            if (stopping_ || (wanted != nullptr && Contains(wanted->replicas, id()))) return;
+            if (wanted != nullptr && Contains(wanted->replicas, id())) return;
             if (!stable_->RaiseMetadataFloor(applied).ok()) return;
-            host_->Close(group, absl::UnavailableError("the replica was moved to another node"),
-                         /*remove=*/true, [](const absl::Status&) {});
+            RemoveReplica(group, absl::UnavailableError("the replica was moved to another node"));
           });
         });
   }

@@ -77,12 +77,8 @@ void Node::ReportDamage(const DamageReport& report) {
 void Node::ReopenReplica(GroupId group) {
   host_->admin().Post([this, group] {
     if (stopping_) return;
-    host_->Close(group,
-                 absl::UnavailableError("the log of the replica was repaired, it is opened again"),
-                 /*remove=*/false, [this](const absl::Status&) {
-                   arranged_.reset();
-                   ArrangeReplicas();
-                 });
+    CloseReplica(group,
+                 absl::UnavailableError("the log of the replica was repaired, it is opened again"));
   });
 }
 

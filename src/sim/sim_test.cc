@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "cluster/group_id.h"
 #include "sim/sim_cluster.h"
 #include "sim/sim_run.h"
 
@@ -92,59 +91,6 @@ TEST(SimTest, ANodeStartsAgainWhereverInItsStartThePowerWent) {
     cuts += cut ? 1 : 0;
   }
   EXPECT_GT(cuts, 10U);
-}
-
-// Seed 251 of ten minutes: a replica that was to move elsewhere was still a voter, and was not
-// opened after a restart. Its group had no majority any more.
-TEST(SimTest, AReplicaThatIsToMoveVotesUntilItsGroupLetsItGo) {
-  World world(1, false);
-  SimCluster cluster(world, 3);
-  const auto run_until = [&](const std::function<bool()>& done) {
-    for (int i = 0; i < 200 && !done(); ++i) world.fabric.RunFor(kSecond / 10);
-    return done();
-  };
-  for (size_t i = 0; i < 3; ++i) cluster.machine(i).Boot();
-  ASSERT_TRUE(run_until([&] { return cluster.Unsettled(false).empty(); }));
-  size_t controllers = 0;  // of three voters any may go
-  ASSERT_TRUE(run_until([&] {
-    cluster.machine(0).node().Report([&](const absl::StatusOr<cluster::ClusterReport>& report) {
-      if (!report.ok() || !report->groups.contains(cluster::kControllerGroup)) return;
-      controllers = report->groups.at(cluster::kControllerGroup).configuration.voter_count();
-    });
-    return controllers == 3;
-  }));
-  cluster.machine(0).node().CreateTopic("t", 1, 2, {}, [](const auto&) {});
-  const auto topic = [&] { return cluster.Metadata()->metadata.FindTopic("t"); };
-  ASSERT_TRUE(run_until([&] { return topic() != nullptr && cluster.Unsettled(false).empty(); }));
-  const GroupId group = topic()->group(0);
-  const std::vector<NodeId> before = topic()->partitions[0].replicas;
-  ASSERT_EQ(before.size(), 2U);
-  const NodeId other(6 - before[0].value() - before[1].value());
-  Machine& stays = cluster.machine(*cluster.MachineOf(before[0]));
-  Machine& leaves = cluster.machine(*cluster.MachineOf(before[1]));
-  Machine& comes = cluster.machine(*cluster.MachineOf(other));
-
-  comes.Crash(true);
-  ASSERT_TRUE(run_until([&] {  // the controller may have been there
-    if (topic()->partitions[0].replicas.back() == other) return true;
-    stays.node().RunCommand(
-        cluster::SetReplicas{topic()->number, PartitionId(0), {before[0], other}},
-        [](const auto&) {});
-    return false;
-  }));
-  leaves.Crash(true);
-  leaves.Boot();
-  EXPECT_TRUE(run_until([&] {
-    const auto hosted = leaves.node().host().Find(group);
-    return hosted != nullptr && hosted->replica != nullptr && hosted->replica->leader() != NodeId();
-  })) << "the group has no leader";
-
-  comes.Boot();
-  EXPECT_TRUE(run_until([&] { return leaves.node().host().Find(group) == nullptr; }))
-      << "it was let go and is still there";
-  EXPECT_TRUE(run_until([&] { return cluster.Unsettled(false).empty(); }))
-      << cluster.Unsettled(false);
-  EXPECT_EQ(world.finding(), "");
 }
 
 TEST(SimTest, TheSameSeedGivesTheSameHistory) {
