@@ -116,6 +116,24 @@ TEST_F(ReplicaStoreTest, WhatIsLeftOfARemovedReplicaTakesNothingFromTheNextOne) 
 }
 
 // Whoever restores the directory of a replica that took part finds it as it was.
+TEST_F(ReplicaStoreTest, WhoIsTakenInAgainKnowsWhatItForgot) {
+  const GroupId group = TestSpec().group;
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(stable_.Depart(group, {Term(5), Index(40)}).ok());
+  ASSERT_TRUE(store_.Remove(group).ok());
+  ReplicaSpec joins = TestSpec();
+  joins.founders = {};
+  for (const bool again : {false, true}) {
+    log::RecoveryReport report;
+    const auto opened = store_.Open(joins, nullptr, report);
+    ASSERT_TRUE(opened.ok() && opened->state.ok()) << opened.status();
+    EXPECT_EQ(opened->state->forgot_up_to, Index(40)) << again;
+    EXPECT_EQ(opened->state->term, Term(5)) << again;
+    EXPECT_EQ(opened->state->vote, NodeId()) << again;
+    EXPECT_EQ(opened->state->last_index, Index()) << again;
+  }
+}
+
 TEST_F(ReplicaStoreTest, WhatWasGoneAndIsRestoredIsNotUndone) {
   ASSERT_TRUE(Open().ok());
   consensus::StableStore::Changes voted(TestSpec().group);

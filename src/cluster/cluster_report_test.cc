@@ -63,6 +63,20 @@ TEST(ClusterReportTest, RefusesWhatItDidNotWrite) {
       << "a node twice";
 }
 
+TEST(PeerMethodsTest, MembersSurviveTheWire) {
+  const auto configuration = consensus::Configuration::OfVoters({NodeId(1), NodeId(3)});
+  const std::string bytes = Encode(GroupMembers{Term(7), Index(uint64_t{1} << 40), configuration});
+  const auto decoded = DecodeGroupMembers(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->term, Term(7));
+  EXPECT_EQ(decoded->committed, Index(uint64_t{1} << 40));
+  EXPECT_EQ(decoded->configuration.ToString(), configuration.ToString());
+  EXPECT_FALSE(DecodeGroupMembers("short").ok());
+  EXPECT_FALSE(DecodeGroupMembers(bytes.substr(0, bytes.size() - 1)).ok());
+  // As an answer was before it had a term and an index.
+  EXPECT_FALSE(DecodeGroupMembers(configuration.Encode()).ok());
+}
+
 TEST(ClusterReportTest, TransferRequestsSurviveTheWire) {
   const auto decoded = DecodeTransferRequest(Encode(TransferRequest{GroupId(70'000), NodeId(3)}));
   ASSERT_TRUE(decoded.ok());

@@ -244,8 +244,9 @@ class Node final : public broker::Broker,
   // Closes and removes it, again and again until the disk lets it.
   void RemoveReplica(GroupId group, const absl::Status& reason);
   void RemoveDeleted(GroupId group, const std::string& topic, Offset applied);
-  void RemoveIfNoMember(const std::shared_ptr<const broker::HostedReplica>& hosted,
-                        const PartitionInfo& partition, Offset applied);
+  // Removes a replica that the metadata wants elsewhere once its group has let it go.
+  void Leave(GroupId group, const PartitionInfo& partition, Offset applied);
+  void OnMembers(GroupId group, uint64_t leaving, const GroupMembers& members, Offset applied);
   // Calls `done` once every partition of the topic has a leader, or a while has passed.
   void WhenServed(std::string topic, absl::AnyInvocable<void()> done);
   void PollServed(std::string topic, int polls, absl::AnyInvocable<void()> done);
@@ -306,6 +307,10 @@ class Node final : public broker::Broker,
   // None of it is opened before that is over.
   std::set<GroupId> closing_;
   std::set<GroupId> unremoved_;
+  // Of those in unopened_: closed to be removed, and given a number, with which the group is asked
+  // whether it has let them go.
+  std::map<GroupId, uint64_t> leaving_;
+  uint64_t next_leaving_ = 1;
   // On the controller's loop: false once the node is stopped. Timers that know the node look first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool described_ = false;  // on the controller's loop: telling our address is under way

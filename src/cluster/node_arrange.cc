@@ -191,7 +191,9 @@ void Node::ArrangeReplicas() {
     }
   }
   for (const GroupId group : unopened_) {
-    if (WasDeleted(metadata, group)) RemoveDeleted(group, "", view->applied);
+    if (!WasDeleted(metadata, group)) continue;
+    leaving_.erase(group);
+    RemoveDeleted(group, "", view->applied);
   }
   std::erase_if(unopened_, [&](GroupId group) { return WasDeleted(metadata, group); });
   for (const auto& [number, topic] : metadata.topics) {
@@ -205,13 +207,17 @@ void Node::ArrangeReplica(const MetadataView& view, const Topic& topic, size_t p
   const GroupId group = topic.group(partition);
   if (closing_.contains(group) || unremoved_.contains(group)) return;
   const bool wanted = Contains(info.replicas, id());
+  if (wanted) leaving_.erase(group);
   // What this node gave its group until it was closed: the group may still count on it.
-  const bool unopened = unopened_.erase(group) > 0;
+  const bool unopened = !leaving_.contains(group) && unopened_.erase(group) > 0;
   if (wanted || unopened) OpenReplica(view, topic, partition);
   const auto hosted = host_->Find(group);
-  if (hosted == nullptr) return;
-  if (!wanted) RemoveIfNoMember(hosted, info, view.applied);
-  if (!wanted || IsWorthAnotherTry(*hosted)) to_arrange_ = true;
+  if (!wanted && (hosted != nullptr || leaving_.contains(group))) {
+    to_arrange_ = true;
+    Leave(group, info, view.applied);
+  } else if (hosted != nullptr && IsWorthAnotherTry(*hosted)) {
+    to_arrange_ = true;
+  }
 }
 
 void Node::CloseReplica(GroupId group, const absl::Status& reason) {
@@ -274,29 +280,43 @@ void Node::OpenReplica(const MetadataView& view, const Topic& topic, size_t part
 }
 
 // A replica that the metadata wants elsewhere stays until the group has let it go: the leader still
-// counts on it. The group's leader says so; who is no member any more hears nothing by itself.
-void Node::RemoveIfNoMember(const std::shared_ptr<const broker::HostedReplica>& hosted,
-                            const PartitionInfo& partition, Offset applied) {
-  const GroupId group = hosted->spec.group;
+// counts on it. The group's leader says so; who is no member any more hears nothing by itself. It
+// is asked twice: an open replica may be let in again, and promise, after it was let go. Then it is
+// closed; what is heard from then on covers all that it ever promised.
+void Node::Leave(GroupId group, const PartitionInfo& partition, Offset applied) {
+  const auto found = leaving_.find(group);
+  const uint64_t leaving = found == leaving_.end() ? 0 : found->second;
   for (const NodeId node : partition.replicas) {
     transport_->Call(
         node, static_cast<uint16_t>(PeerMethod::kMembers), EncodeGroup(group), kMembersTimeoutNs,
-        [this, asked = std::weak_ptr(hosted), group,
-         applied](const absl::StatusOr<std::string>& answer) {
-          const auto members = answer.ok()
-                                   ? consensus::Configuration::Decode(*answer)
-                                   : absl::StatusOr<consensus::Configuration>(answer.status());
-          if (!members.ok() || members->Contains(id())) return;
-          host_->admin().Post([this, asked, group, applied] {
-            // An answer that came late does not concern a replica that came since.
-            const auto here = host_->Find(group);
-            if (stopping_ || here == nullptr || here != asked.lock()) return;
-            const auto* wanted = metadata()->metadata.FindPartition(group);
-            if (wanted != nullptr && Contains(wanted->replicas, id())) return;
-            if (!stable_->RaiseMetadataFloor(applied).ok()) return;
-            RemoveReplica(group, absl::UnavailableError("the replica was moved to another node"));
+        [this, group, leaving, applied](const absl::StatusOr<std::string>& answer) {
+          if (!answer.ok()) return;
+          auto members = DecodeGroupMembers(*answer);
+          if (!members.ok()) return;
+          host_->admin().Post([this, group, leaving, applied, members = *std::move(members)] {
+            if (!stopping_) OnMembers(group, leaving, members, applied);
           });
         });
+  }
+}
+
+void Node::OnMembers(GroupId group, uint64_t leaving, const GroupMembers& members, Offset applied) {
+  if (closing_.contains(group)) return;
+  const auto* partition = metadata()->metadata.FindPartition(group);
+  if (partition != nullptr && Contains(partition->replicas, id())) return;
+  const auto found = leaving_.find(group);
+  if ((found == leaving_.end() ? 0 : found->second) != leaving) return;  // an answer that came late
+  if (members.configuration.Contains(id())) {
+    leaving_.erase(group);
+  } else if (leaving == 0) {
+    if (host_->Find(group) == nullptr) return;
+    leaving_[group] = next_leaving_++;
+    CloseReplica(group, absl::UnavailableError("the replica was moved to another node"));
+  } else if (stable_->RaiseMetadataFloor(applied).ok() &&
+             stable_->Depart(group, {members.term, members.committed}).ok()) {
+    leaving_.erase(group);
+    unopened_.erase(group);
+    RemoveReplica(group, absl::UnavailableError("the replica was moved to another node"));
   }
 }
 

@@ -101,7 +101,9 @@ void Node::OnRequest(const consensus::PeerIdentity& from, uint16_t method, std::
           if (!status.configuration_committed) {
             return responder.Respond(absl::UnavailableError("the group is changing its members"));
           }
-          responder.Respond(status.configuration.Encode());
+          responder.Respond(Encode(GroupMembers{.term = status.term,
+                                                .committed = status.commit_index,
+                                                .configuration = status.configuration}));
         });
       });
       return;

@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kLedGroupBytes = 12;
 constexpr size_t kGroupBytes = 8;
+constexpr size_t kTermBytes = 4;
 // In the order of Inquiry::What.
 constexpr std::array<std::string_view, 2> kWhats = {"metrics", "diagnostics"};
 
@@ -231,6 +232,23 @@ std::string EncodeGroup(GroupId group) {
 absl::StatusOr<GroupId> DecodeGroup(std::string_view bytes) {
   if (bytes.size() != kGroupBytes) return MalformedCall("a group of a wrong size");
   return GroupId(base::LoadLittleEndian<uint64_t>(bytes.data()));
+}
+
+std::string Encode(const GroupMembers& members) {
+  std::string bytes(kTermBytes + sizeof(uint64_t), '\0');
+  base::StoreLittleEndian<int32_t>(bytes.data(), members.term.value());
+  base::StoreLittleEndian<uint64_t>(bytes.data() + kTermBytes, members.committed.value());
+  return bytes + members.configuration.Encode();
+}
+
+absl::StatusOr<GroupMembers> DecodeGroupMembers(std::string_view bytes) {
+  if (bytes.size() < kTermBytes + sizeof(uint64_t)) return MalformedCall("members of a wrong size");
+  GroupMembers members;
+  members.term = Term(base::LoadLittleEndian<int32_t>(bytes.data()));
+  members.committed = Index(base::LoadLittleEndian<uint64_t>(bytes.data() + kTermBytes));
+  CAIRN_ASSIGN_OR_RETURN(members.configuration, consensus::Configuration::Decode(
+                                                    bytes.substr(kTermBytes + sizeof(uint64_t))));
+  return members;
 }
 
 }  // namespace cairn::cluster

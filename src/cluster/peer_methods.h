@@ -106,8 +106,17 @@ absl::Status CheckInquiry(const Inquiry& inquiry);
 std::string Encode(const Inquiry& inquiry);
 absl::StatusOr<Inquiry> DecodeInquiry(std::string_view text);
 
-// kMembers: the group (8), and back Configuration::Encode.
+// kMembers: the group (8).
 std::string EncodeGroup(GroupId group);
 absl::StatusOr<GroupId> DecodeGroup(std::string_view bytes);
+// And back, of a leader that a majority has just confirmed: its term (4), what it knows as
+// committed (8), and the committed configuration (Configuration::Encode).
+struct GroupMembers {
+  Term term;
+  Index committed;
+  consensus::Configuration configuration;
+};
+std::string Encode(const GroupMembers& members);
+absl::StatusOr<GroupMembers> DecodeGroupMembers(std::string_view bytes);
 
 }  // namespace cairn::cluster

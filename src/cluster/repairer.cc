@@ -248,7 +248,14 @@ std::vector<Repairer::Patient> Repairer::Damaged() const {
         loop->Post(
             [host, group, log, operation = std::move(operation), done = std::move(done)]() mutable {
               host->group_commit(group).Run(
-                  [log, operation = std::move(operation)]() mutable { return operation(*log); },
+                  [host, group, log, operation = std::move(operation)]() mutable {
+                    // What was removed meanwhile may have been made anew, in the same place.
+                    const auto here = host->Find(group);
+                    if (here == nullptr || here->damaged_log != log) {
+                      return absl::Status(absl::UnavailableError("the replica was closed"));
+                    }
+                    return operation(*log);
+                  },
                   std::move(done));
             });
       };

@@ -38,6 +38,7 @@ void CoreSim::Counts::Add(const Counts& other) {
   reads_served += other.reads_served;
   transfers += other.transfers;
   closed += other.closed;
+  departures += other.departures;
   proposals += other.proposals;
   overloaded += other.overloaded;
 }
@@ -141,7 +142,13 @@ void CoreSim::Start(Node& node) {
   options.seed = dice_.Next();
   options.max_uncommitted_entries = options_.max_uncommitted_entries;
   node.core = NewLibraftCore(options, options_.guards);
-  const absl::Status started = node.core->Start(node.disk.State(node.term, node.vote), NowMs(node));
+  if (options_.remember_departures && node.departed_term > node.term) {
+    node.term = node.departed_term;
+    node.vote = NodeId();
+  }
+  CoreState state = node.disk.State(node.term, node.vote);
+  if (options_.remember_departures) state.forgot_up_to = node.departed_at;
+  const absl::Status started = node.core->Start(state, NowMs(node));
   if (!started.ok()) checks_.Fail(std::string(base::StdView(started.message())));
   Drain(node);
 }
@@ -161,6 +168,16 @@ void CoreSim::Crash(Node& node) {
   node.jobs.clear();
   ++node.incarnation;
   node.core.reset();
+}
+
+void CoreSim::Depart(Node& node, Term leader_term, Index committed) {
+  Crash(node);
+  ++counts_.departures;
+  node.disk = SimLog();
+  node.term = Term();
+  node.vote = NodeId();
+  node.departed_term = leader_term;
+  node.departed_at = committed;
 }
 
 void CoreSim::Closed(Node& node) {

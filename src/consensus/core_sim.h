@@ -50,12 +50,14 @@ class CoreSim {
     uint64_t double_permille = 0;     // of messages, on reordering links
     uint64_t straggler_permille = 0;  // of messages that take up to 1.5 s
     uint64_t max_uncommitted_entries = 4096;
+    bool remember_departures = true;  // off: to show that it is needed
   };
 
   struct Counts {
     uint64_t commits = 0, entries_sent = 0, messages = 0, crashes = 0, elections = 0, changes = 0,
              refused = 0, snapshots = 0, truncations = 0, compactions = 0, reads = 0,
-             reads_served = 0, transfers = 0, closed = 0, proposals = 0, overloaded = 0;
+             reads_served = 0, transfers = 0, closed = 0, departures = 0, proposals = 0,
+             overloaded = 0;
     void Add(const Counts& other);
   };
 
@@ -71,6 +73,8 @@ class CoreSim {
     Term term;
     NodeId vote;
     SimLog disk;
+    Term departed_term;  // of StableStore::Departure
+    Index departed_at;
     std::deque<Job> jobs;
     bool writing = false;
     bool hung = false;    // the disk takes no writes, without an error
@@ -123,6 +127,8 @@ class CoreSim {
   void Start(Node& node);
   void Crash(Node& node);
   void Pause(Node& node, int64_t ms) { node.paused_until_us = now_us_ + ms * 1000; }
+  // Its group has let it go, as that leader says: its disk forgets all but this.
+  void Depart(Node& node, Term leader_term, Index committed);
   void SetHung(Node& node, bool hung);
   // Restarts nodes that close themselves.
   void Supervise(bool on) { supervise_ = on; }

@@ -73,11 +73,12 @@ int Main(int argc, char** argv) {
               ", elections %" PRIu64 ", changes %" PRIu64 ", snapshots %" PRIu64
               ", log starts %" PRIu64 ", truncations %" PRIu64 ", reads %" PRIu64
               " (served %" PRIu64 "), transfers %" PRIu64 ", closed %" PRIu64
-              ", entries sent %" PRIu64 ", slowest settle %" PRId64 " ms (seed %" PRIu64 ")\n",
+              ", departures %" PRIu64 ", entries sent %" PRIu64 ", slowest settle %" PRId64
+              " ms (seed %" PRIu64 ")\n",
               link, seeds, seeds - failed, total.commits, total.crashes, total.elections,
               total.changes, total.snapshots, total.compactions, total.truncations, total.reads,
-              total.reads_served, total.transfers, total.closed, total.entries_sent, slowest_ms,
-              slowest_seed);
+              total.reads_served, total.transfers, total.closed, total.departures,
+              total.entries_sent, slowest_ms, slowest_seed);
   return failed == 0 ? 0 : 1;
 }
 

@@ -54,6 +54,7 @@ class Run {
     result.loss_permille = kLossPermille;
     result.double_permille = kLossPermille;
     result.straggler_permille = 5;
+    result.remember_departures = options.remember_departures;
     return result;
   }
 
@@ -140,6 +141,10 @@ class Run {
           if (dice_.Chance(100)) sim_.Crash(each);
         }
         break;
+      case 11:
+      case 12:
+        Depart();
+        break;
       default:
         Retain(node);
     }
@@ -172,6 +177,20 @@ class Run {
     // Mostly far from the end, sometimes everything, sometimes exactly the first entry.
     const uint64_t span = node.applied - node.log.snapshot_index();
     sim_.Compact(node, node.log.snapshot_index() + 1 + dice_.Below(span));
+  }
+
+  // One that the group has let go, as its leader can tell for certain, forgets.
+  void Depart() {
+    const CoreSim::Node* leader = sim_.leader();
+    if (leader == nullptr || leader->applied != sim_.checks().last_committed() ||
+        !leader->core->own_term_committed() || !leader->core->configuration_committed()) {
+      return;
+    }
+    for (CoreSim::Node& node : sim_.nodes()) {
+      if (node.disk.last_index() == Index() || dice_.Chance(300)) continue;
+      if (leader->core->configuration().Contains(node.id)) continue;
+      return sim_.Depart(node, leader->core->term(), leader->applied);
+    }
   }
 
   void Heal() {

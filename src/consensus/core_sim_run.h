@@ -12,6 +12,7 @@ struct CoreRunOptions {
   LinkMode link = LinkMode::kFifo;
   int64_t seconds = 20;  // of faults, in virtual time
   Guards guards;
+  bool remember_departures = true;
 };
 
 struct CoreRunResult {
@@ -22,8 +23,8 @@ struct CoreRunResult {
 };
 
 // Clients write and read, an operator changes members and hands leadership over, links are cut,
-// nodes crash, stop and lose their disks, retention deletes. After `seconds` all of that ends; then
-// the group must agree within 30 s, and commit a write.
+// nodes crash, stop and lose their disks, are let go and taken in again, retention deletes. After
+// `seconds` all of that ends; then the group must agree within 30 s, and commit a write.
 CoreRunResult RunCoreSim(const CoreRunOptions& options);
 
 }  // namespace cairn::consensus

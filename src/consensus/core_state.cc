@@ -19,7 +19,9 @@ absl::StatusOr<CoreState> LoadCoreState(const log::Log& log, const StableStore& 
   state.last_index = log.end_index() - 1;
   CAIRN_ASSIGN_OR_RETURN(const auto terms, log.Terms());
   for (const log::TermStart& run : terms) state.terms.push_back({run.term, run.first_index});
-  state.term = std::max(stored.term, terms.empty() ? first.term : terms.back().term);
+  state.term = std::max(
+      {stored.term, terms.empty() ? first.term : terms.back().term, stored.departure.term});
+  state.forgot_up_to = stored.departure.index;
   if (state.term != stored.term) state.vote = NodeId();  // the store is older than the log
 
   const auto term_at = [&](Index index) {

@@ -65,6 +65,10 @@ struct CoreState {
   // The configuration entries within the log, and before them the one in force at snapshot_index.
   // The first entry of every group is a configuration.
   std::map<Index, Configuration> configurations;
+  // The group let this node go once, and this node forgot what it had promised: all of that lies
+  // within the group's first so many entries. While its log is shorter, configurations in which it
+  // was a voter may be in force in it, so it is passive. 0: it forgot nothing.
+  Index forgot_up_to;
 };
 
 // ---- actions ----
@@ -158,8 +162,9 @@ class RaftCore {
   virtual void Campaign(int64_t now_ms) = 0;
   // Asks for a linearizable read; ReadReady with this token answers. Many reads share a probe.
   virtual void Read(uint64_t token, int64_t now_ms) = 0;
-  // A passive replica follows, but neither votes nor stands for election, as its log is damaged;
-  // call before Start when it is known by then. One that leads takes no proposals: transfer.
+  // A passive replica follows, but neither votes nor stands for election: this says that it is, as
+  // its log is damaged (CoreState::forgot_up_to is the other reason); call before Start when it is
+  // known by then. One that leads takes no proposals: transfer.
   virtual void SetPassive(bool passive) = 0;
   // How many entries may be on their way to one follower.
   virtual void SetMaxInflight(uint32_t entries) = 0;

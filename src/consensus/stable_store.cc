@@ -15,6 +15,7 @@ constexpr size_t kHexDigits = 16;
 constexpr size_t kGroupKeyBytes = 1 + kHexDigits;  // "g" and the group
 constexpr size_t kTermBytes = 4;
 constexpr size_t kVoteBytes = 8;
+constexpr size_t kDepartureBytes = 12;
 constexpr std::string_view kFloorKey = "metadata-floor";
 
 std::string GroupKey(GroupId group) { return absl::StrFormat("g%016x", group.value()); }
@@ -22,6 +23,8 @@ std::string VoteKey(GroupId group) { return GroupKey(group) + "v"; }
 std::string ConfigurationKey(GroupId group, Index index) {
   return absl::StrFormat("g%016xc%016x", group.value(), index.value());
 }
+
+std::string DepartureKey(GroupId group) { return absl::StrFormat("d%016x", group.value()); }
 
 std::optional<uint64_t> ParseHex(std::string_view digits) {
   uint64_t value = 0;
@@ -60,6 +63,15 @@ absl::StatusOr<StableStore::GroupState> StableStore::Load(GroupId group) const {
       store_.ForEach(GroupKey(group), [&](std::string_view key, std::string_view value) {
         const absl::Status taken = TakePair(key.substr(kGroupKeyBytes), value, state);
         if (decoded.ok()) decoded = taken;
+      }));
+  CAIRN_RETURN_IF_ERROR(
+      store_.ForEach(DepartureKey(group), [&](std::string_view, std::string_view value) {
+        if (value.size() != kDepartureBytes) {
+          decoded = absl::DataLossError("a departure of wrong size");
+          return;
+        }
+        state.departure.term = Term(base::LoadLittleEndian<int32_t>(value.data()));
+        state.departure.index = Index(base::LoadLittleEndian<uint64_t>(value.data() + kTermBytes));
       }));
   if (!decoded.ok()) {
     return absl::DataLossError(base::StrCat("the stable store's data of group ", group.value(),
@@ -134,6 +146,14 @@ absl::Status StableStore::Remove(GroupId group) {
         changes.push_back({std::string(key), std::nullopt});
       }));
   return store_.Apply(changes);
+}
+
+absl::Status StableStore::Depart(GroupId group, Departure departure) {
+  std::string value(kDepartureBytes, '\0');
+  base::StoreLittleEndian(value.data(), departure.term.value());
+  base::StoreLittleEndian(value.data() + kTermBytes, departure.index.value());
+  const env::KeyValueStore::Change change{DepartureKey(group), std::move(value)};
+  return store_.Apply({&change, 1});
 }
 
 absl::StatusOr<Offset> StableStore::MetadataFloor() const {

@@ -8,6 +8,7 @@
 //
 //   key    "g" group (16 hex digits) "v"                  value   term (4) vote (4)
 //   key    "g" group (16 hex digits) "c" index (16 hex)   value   term (4) Configuration::Encode
+//   key    "d" group (16 hex digits)                      value   term (4) index (8)
 //   key    "metadata-floor"                               value   offset (8)
 //
 // One for all groups of a node: what waits while the disk works is made durable together.
@@ -36,10 +37,17 @@ class StableStore {
     Term term;
     Configuration configuration;
   };
+  // The group let this node go, and this node forgot what it had promised: all of that lies within
+  // what the group had committed up to `index`, in `term`. 0 and 0: it never did.
+  struct Departure {
+    Term term;
+    Index index;
+  };
   struct GroupState {
     Term term;
     NodeId vote;
     std::map<Index, StoredConfiguration> configurations;
+    Departure departure;
   };
 
   // `store` and `disk`, on which it blocks, outlive this.
@@ -72,8 +80,10 @@ class StableStore {
   // The same at once. Blocking.
   absl::Status WriteNow(Changes changes);
 
-  // Forgets a group. Durable on return. Blocking.
+  // Forgets a group, but for its departure. Durable on return. Blocking.
   absl::Status Remove(GroupId group);
+  // Replaces the last departure. Before Remove. Durable on return. Blocking.
+  absl::Status Depart(GroupId group, Departure departure);
 
   // An offset of the controller's log: metadata older than this may ask for replicas that this node
   // had, left and forgot, and in whose groups it must not begin anew. 0 at first. Never goes back.

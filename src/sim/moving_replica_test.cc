@@ -134,15 +134,15 @@ TEST_F(MovingReplicaTest, IsRemovedWhenItsDiskRecovers) {
   EXPECT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
 }
 
-// What takes part again must not be what is being removed. The two meet when disk tasks take this
-// many tenths of a second.
+// What takes part again must not be what is being removed: it is wanted again so many tenths of a
+// second after it was closed, on a slow disk.
 class MovingReplicaRaceTest : public MovingReplicaTest, public testing::WithParamInterface<int> {};
 
-TEST_P(MovingReplicaRaceTest, IsMadeAnewWhenItIsWantedAgainWhileItIsRemoved) {
+TEST_P(MovingReplicaRaceTest, IsThereWhenItIsWantedAgain) {
   GiveAndLetGo();
-  leaves_->SetDiskLatency(GetParam() * kSecond / 10);
+  leaves_->SetDiskLatency(kSecond);
   ASSERT_TRUE(RunUntil([&] { return Leaving() == nullptr; }));
-  ASSERT_TRUE(LeavingIsOnDisk()) << "it is removed already";
+  world_.fabric.RunFor(GetParam() * kSecond / 10);
   Give(leaves_);
   world_.fabric.RunFor(10 * kSecond);
   leaves_->SetDiskLatency(kUsualDiskNs);
@@ -150,7 +150,7 @@ TEST_P(MovingReplicaRaceTest, IsMadeAnewWhenItIsWantedAgainWhileItIsRemoved) {
       << cluster_.Unsettled(false);
   EXPECT_TRUE(LeavingIsOnDisk());
 }
-INSTANTIATE_TEST_SUITE_P(SlowDisks, MovingReplicaRaceTest, testing::Range(1, 20));
+INSTANTIATE_TEST_SUITE_P(SlowDisks, MovingReplicaRaceTest, testing::Range(0, 12));
 
 }  // namespace
 }  // namespace cairn::sim

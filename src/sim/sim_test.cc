@@ -71,6 +71,12 @@ TEST(SimTest, ASnapshotThatTheDiskRefusedTakesNothingAway) {
   ExpectNothing(Options(127, "all", 160'000));
 }
 
+// A replica that its group had let go and taken in again was stopped when its log had no more than
+// the first configuration, in which it was the only voter: it elected itself.
+TEST(SimTest, WhoWasLetGoDoesNotLeadByAConfigurationOfLongAgo) {
+  ExpectNothing(Options(215, "all", 240'000));
+}
+
 // Seed 111 of ten minutes hung: the power went while a node started, which kept it from starting,
 // and its blocking stop waited for what nobody ran any more.
 TEST(SimTest, ANodeStartsAgainWhereverInItsStartThePowerWent) {

@@ -86,7 +86,7 @@ void LibraftCore::Tick(int64_t now_ms) {
   if (closed_) return;
   PollReads();
   if (now_ms_ < ElectionDeadline()) return;
-  if (passive_ && raft_.state != RAFT_LEADER) return;
+  if (passive() && raft_.state != RAFT_LEADER) return;
   const bool settled = raft_.last_stored == last_index().value() && !installing_;
   if (guards_.sole_voter_takes_term && raft_.state == RAFT_FOLLOWER && settled && IsSoleVoter()) {
     ++raft_.current_term;  // B4; the engine leads in the term it finds
@@ -104,7 +104,7 @@ void LibraftCore::Tick(int64_t now_ms) {
 }
 
 void LibraftCore::Campaign(int64_t now_ms) {
-  if (closed_ || !started_ || passive_) return;
+  if (closed_ || !started_ || passive()) return;
   Advance(now_ms);
   if (raft_.state == RAFT_LEADER || leader().value() != 0) return;
   if (!configuration().IsVoter(options_.self)) return;
@@ -117,7 +117,7 @@ int64_t LibraftCore::deadline_ms() const {
   int64_t deadline = std::numeric_limits<int64_t>::max();
   // A leader that is alone has nobody to send heartbeats to.
   const bool alone = leads() && raft_.configuration.n == 1;
-  if ((!passive_ || raft_.state == RAFT_LEADER) && !alone) deadline = ElectionDeadline();
+  if ((!passive() || raft_.state == RAFT_LEADER) && !alone) deadline = ElectionDeadline();
   if (const auto reads = reads_.deadline_ms()) deadline = std::min(deadline, *reads);
   if (aside_since_ms_) {
     deadline = std::min(deadline, leads() ? *aside_since_ms_ + options_.election_timeout_ms : 0);
@@ -233,7 +233,7 @@ int LibraftCore::Submit(StepEntries& entries) {
 }
 
 absl::Status LibraftCore::CheckProposable(size_t entries) const {
-  if (!leads() || passive_ || aside_since_ms_ || raft_transferee(&raft_) != 0) return NotLeader();
+  if (!leads() || passive() || aside_since_ms_ || raft_transferee(&raft_) != 0) return NotLeader();
   const uint64_t uncommitted = last_index().value() - raft_.commit_index;
   const uint64_t unpersisted = last_index().value() - raft_.last_stored;
   if (std::max(uncommitted, unpersisted) + entries > options_.max_uncommitted_entries) {
@@ -306,7 +306,7 @@ absl::Status LibraftCore::CheckChange(const Configuration& to) const {
 
 absl::Status LibraftCore::ChangeConfiguration(const Configuration& to, int64_t now_ms) {
   Advance(now_ms);
-  if (!leads() || passive_ || aside_since_ms_) return NotLeader();
+  if (!leads() || passive() || aside_since_ms_) return NotLeader();
   CAIRN_RETURN_IF_ERROR(CheckChange(to));
   const std::vector<log::Entry> change = {log::MakeControlEntry(
       log::EntryKind::kConfiguration, to.Encode(), last_index() + 1, term(), Offset(0), 0)};

@@ -121,6 +121,7 @@ class LibraftCore final : public RaftCore {
 
   // ---- libraft_core.cc
   void EndElectionRound();
+  bool passive() const { return passive_ || last_index() < forgot_up_to_; }
   bool leads() const { return !closed_ && raft_.state == RAFT_LEADER; }
   bool IsSoleVoter() const;
   int64_t ElectionDeadline() const;
@@ -138,6 +139,7 @@ class LibraftCore final : public RaftCore {
   bool started_ = false;
   bool closed_ = false;
   bool passive_ = false;
+  Index forgot_up_to_;
   int64_t ticked_ms_ = 0;
 
   TermTable terms_;

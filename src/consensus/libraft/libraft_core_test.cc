@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error_info.h"
+#include "consensus/libraft/lone_core.h"
 #include "consensus/raft_core.h"
 
 namespace cairn::consensus {
@@ -266,6 +267,57 @@ TEST(LibraftCoreTest, ANodeThatIsPassiveNoMoreVotesAndStands) {
   EXPECT_EQ(core->term(), Term(5));
   for (int64_t now = 11'000; now < 20'000; now += 100) core->Tick(now);
   EXPECT_EQ(core->state(), RaftState::kCandidate);
+}
+
+// Its group let it go at entry 3, and took it in again: its log begins with the configuration in
+// which it was the only voter.
+TEST(LibraftCoreTest, WhoForgotItsPromisesIsPassiveUntilItsLogHasAllThatTheyConcerned) {
+  CoreState state;
+  state.term = Term(4);
+  state.forgot_up_to = Index(3);
+  CoreOptions options;
+  options.self = k1;
+  const auto core = NewRaftCore(options);
+  ASSERT_TRUE(core->Start(state, 0).ok());
+  const Configuration alone = Configuration::OfVoters({k1});
+  const Configuration let_go = Configuration::OfVoters({k2, k3});
+  const Configuration again = let_go.With(k1, MemberRole::kVoter);
+  const auto expect_passive = [&](int64_t from) {
+    core->TakeActions();
+    for (int64_t now = from; now < from + 5'000; now += 100) core->Tick(now);
+    core->Campaign(from + 5'000);
+    core->Receive(k3, RequestVote{Term(9), Index(9), Term(8), true, false}, from + 5'000);
+    EXPECT_TRUE(core->TakeActions().empty());
+    EXPECT_EQ(core->state(), RaftState::kFollower);
+  };
+  expect_passive(0);
+  // A leader that does not know yet that the node was let go.
+  core->Receive(k3, AppendEntries{Term(3), Index(), Term(), Index(), 0, {}}, 6'000);
+  EXPECT_EQ(core->leader(), NodeId());
+  core->Receive(k2,
+                AppendEntries{Term(5),
+                              Index(),
+                              Term(),
+                              Index(1),
+                              2,
+                              {ConfigurationEntry(1, 1, alone), BatchEntry(2, 1)}},
+                7'000);
+  core->OnPersisted(Index(2), 7'000);
+  EXPECT_EQ(core->configuration().ToString(), alone.ToString());
+  expect_passive(8'000);
+  core->Receive(k2,
+                AppendEntries{Term(5),
+                              Index(2),
+                              Term(1),
+                              Index(4),
+                              2,
+                              {ConfigurationEntry(3, 2, let_go), ConfigurationEntry(4, 5, again)}},
+                14'000);
+  core->OnPersisted(Index(4), 14'000);
+  core->TakeActions();
+  core->Receive(k3, RequestVote{Term(9), Index(9), Term(8), true, false}, 20'000);
+  EXPECT_EQ(core->term(), Term(9));
+  EXPECT_FALSE(core->TakeActions().empty());
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ void LibraftCore::ReceiveStep(NodeId from, raft_message& message, StepEntries* e
 }
 
 void LibraftCore::Take(NodeId from, const RequestVote& message) {
-  if (passive_) return;  // its log is damaged: whom it would vote for it cannot judge
+  if (passive()) return;  // whom it would vote for it cannot judge
   raft_server* self = nullptr;
   int own_role = 0;
   if (guards_.vote_as_asked) {  // G9
@@ -65,7 +65,7 @@ void LibraftCore::Take(NodeId from, const RequestVote& message) {
 }
 
 void LibraftCore::Take(NodeId from, const RequestVoteResult& message) {
-  if (passive_) return;
+  if (passive()) return;
   if (guards_.votes_only_for_candidates && raft_.state != RAFT_CANDIDATE) return;  // G4
   raft_message native{};
   native.type = RAFT_REQUEST_VOTE_RESULT;
@@ -164,7 +164,7 @@ void LibraftCore::Take(NodeId from, const InstallSnapshot& message) {
 }
 
 void LibraftCore::Take(NodeId from, const TimeoutNow& message) {
-  if (passive_) return;
+  if (passive()) return;
   if (guards_.sole_voter_takes_term && IsSoleVoter()) return;  // B4: it would keep its term
   raft_message native{};
   native.type = RAFT_TIMEOUT_NOW;

@@ -79,6 +79,7 @@ absl::Status LibraftCore::Start(const CoreState& state, int64_t now_ms) {
   if (auto status = CheckState(state); !status.ok()) return status;
   started_ = true;
   Advance(now_ms);
+  forgot_up_to_ = state.forgot_up_to;
   terms_ = TermTable(state.snapshot_index, state.snapshot_term, state.last_index, state.terms);
   configurations_ = state.configurations;
   // Of those at or before the log's start only the last is in force there.
