@@ -173,6 +173,7 @@ void CoreSim::Crash(Node& node) {
 void CoreSim::Depart(Node& node, Term leader_term, Index committed) {
   Crash(node);
   ++counts_.departures;
+  ++node.departures;
   node.disk = SimLog();
   node.term = Term();
   node.vote = NodeId();

@@ -75,6 +75,7 @@ class CoreSim {
     SimLog disk;
     Term departed_term;  // of StableStore::Departure
     Index departed_at;
+    uint64_t departures = 0;
     std::deque<Job> jobs;
     bool writing = false;
     bool hung = false;    // the disk takes no writes, without an error

@@ -182,7 +182,10 @@ void CoreSim::Post(NodeId from, NodeId to, const Message& message) {
       at = std::max(at, last_arrival_us_[Slot(from, to)]);
       last_arrival_us_[Slot(from, to)] = at;
     }
-    At(at, [this, from, to, message] { Deliver(from, to, message); });
+    // What is out of order is so by little: not across a departure and a return.
+    At(at, [this, from, to, message, reorders, before = node(from).departures] {
+      if (!reorders || node(from).departures == before) Deliver(from, to, message);
+    });
   }
 }
 

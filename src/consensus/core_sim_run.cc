@@ -240,6 +240,10 @@ class Run {
                            ", ", node.log.last_index().value(), "] disk ",
                            node.disk.last_index().value(), " commit ", node.applied.value(),
                            " members ", node.core->configuration().ToString());
+      for (const Member& member : node.core->configuration().members()) {
+        const auto match = node.core->MatchIndex(member.node);
+        if (match) text += base::StrCat(" match of ", member.node.value(), ": ", match->value());
+      }
     }
     return text;
   }

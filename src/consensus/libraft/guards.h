@@ -66,6 +66,11 @@ struct Guards {
   // (recv_timeout_now.c:56). Then the transfer is lost, and the leader takes no proposals until it
   // gives up. Held until the follower has acknowledged all.
   bool hand_over_when_matched = true;
+  // G17. What a member acknowledged before it was let go may arrive when it is a member again, with
+  // nothing of it (docs/adr/0017): the engine takes it for caught up, and for ever disbelieves it
+  // when it says otherwise. Whoever is taken in is asked first; links are in order, so no
+  // acknowledgement that comes before its answer is of now.
+  bool ask_newcomers = true;
   // M. Ongaro's fault of single-server membership changes (raft-dev, July 2015): no change before
   // an entry of the leader's own term is committed, hence a barrier at every election.
   bool own_term_first = true;

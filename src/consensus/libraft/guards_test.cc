@@ -285,6 +285,43 @@ TEST(GuardsTest, G16ATransferThatWasGivenUpTellsNobody) {
   EXPECT_FALSE(leader.LastTo<TimeoutNow>(3));
 }
 
+TEST(GuardsTest, G17WhatAMemberSaidBeforeItWasLetGoIsNotBelievedWhenItIsBack) {
+  ExpectNeeds(&Guards::ask_newcomers, [](const Guards& guards) -> AssertionResult {
+    LoneCore leader(1, StateOf(1, Voters({1, 2, 3})), guards);
+    leader.Elect(2);
+    leader.Persist();
+    const Term term = leader.core().term();
+    const auto acknowledge = [&](int32_t node) {
+      leader.Receive(node,
+                     AppendEntriesResult{term, Index(0), leader.core().last_index(), Term(0)});
+    };
+    const auto change = [&](const Configuration& to) {
+      acknowledge(2);
+      EXPECT_TRUE(leader.Change(to).ok());
+      leader.Persist();
+      acknowledge(2);
+      EXPECT_TRUE(leader.core().configuration_committed());
+    };
+    acknowledge(3);
+    const AppendEntriesResult late{term, Index(0), leader.core().last_index(), Term(0)};
+    change(Voters({1, 2}, {3}));
+    change(Voters({1, 2}));
+    leader.actions.clear();
+    change(Voters({1, 2}, {3}));
+    leader.Receive(3, late);
+    if (leader.core().MatchIndex(NodeId(3)) != Index(0)) return Wrong() << "believed";
+    leader.Wait(1'000);  // the question is repeated
+    const auto asked = leader.LastTo<Probe>(3);
+    if (!asked) return Wrong() << "never asked";
+    leader.Receive(3, ProbeResult{term, asked->sequence});
+    acknowledge(3);
+    if (leader.core().MatchIndex(NodeId(3)) != leader.core().last_index()) {
+      return Wrong() << "not believed when it has answered";
+    }
+    return Well();
+  });
+}
+
 TEST(GuardsTest, MNoChangeBeforeAnEntryOfTheOwnTermIsCommitted) {
   ExpectNeeds(&Guards::own_term_first, [](const Guards& guards) -> AssertionResult {
     LoneCore leader(1, StateOf(1, Voters({1, 2, 3})), guards);

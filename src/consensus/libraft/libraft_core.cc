@@ -19,6 +19,8 @@ constexpr unsigned kEngineInstallTimeoutMs = 30000;
 // How far behind the leader's end a standby may be when it is promoted: it must be able to vote at
 // once, and is never exactly at the end while there are writes.
 constexpr uint64_t kMaxPromotionLag = 64;
+// Sequences of the probes of guard G17, with the index of the configuration: none that a read has.
+constexpr uint64_t kNewcomerProbe = uint64_t{1} << 63;
 // How many entries may be on their way to one follower until SetMaxInflight. The engine's own 32
 // would fill within one round trip, and it answers every submit behind that with a heartbeat.
 constexpr unsigned kDefaultMaxInflight = 8192;
@@ -310,8 +312,17 @@ absl::Status LibraftCore::ChangeConfiguration(const Configuration& to, int64_t n
   CAIRN_RETURN_IF_ERROR(CheckChange(to));
   const std::vector<log::Entry> change = {log::MakeControlEntry(
       log::EntryKind::kConfiguration, to.Encode(), last_index() + 1, term(), Offset(0), 0)};
+  const Configuration from = configuration();
+  for (const Member& member : from.members()) {
+    if (!to.Contains(member.node)) newcomers_.erase(member.node);
+  }
+  for (const Member& member : to.members()) {
+    if (!guards_.ask_newcomers || from.Contains(member.node)) continue;
+    newcomers_[member.node] = kNewcomerProbe | change.front().header.index.value();
+  }
   StepEntries views(change, nullptr);
   if (const int error = Submit(views); error != 0) {
+    std::erase_if(newcomers_, [&](const auto& newcomer) { return !from.Contains(newcomer.first); });
     return absl::FailedPreconditionError(
         base::StrCat("membership change: the engine refused: ", raft_strerror(error)));
   }

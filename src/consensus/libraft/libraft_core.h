@@ -116,6 +116,7 @@ class LibraftCore final : public RaftCore {
   void Send(const raft_message& message);
   void SendAppend(NodeId to, const raft_append_entries& message);
   void SendSnapshot(NodeId to, Index index, Term term);
+  void AskNewcomer(NodeId node);
   void HandOverWhenMatched();
   void Emit(NodeId to, Message message);
 
@@ -153,7 +154,8 @@ class LibraftCore final : public RaftCore {
   std::optional<int64_t> disk_waits_since_ms_;  // F: since then no entry became durable
   std::optional<int64_t> aside_since_ms_;       // F
   std::string aside_reason_;
-  std::optional<NodeId> hand_over_to_;  // G16: once it has acknowledged all
+  std::map<NodeId, uint64_t> newcomers_;  // G17: the sequence of the probe that each is to answer
+  std::optional<NodeId> hand_over_to_;    // G16: once it has acknowledged all
   StateChanged announced_{RaftState::kFollower, Term(), NodeId()};
   ReadProbes reads_;
   std::vector<Action> actions_;

@@ -179,6 +179,11 @@ void LibraftCore::Take(NodeId from, const Probe& message) {
 }
 
 void LibraftCore::Take(NodeId from, const ProbeResult& message) {
+  if (const auto newcomer = newcomers_.find(from); newcomer != newcomers_.end() && leads() &&
+                                                   message.term == term() &&
+                                                   message.sequence == newcomer->second) {
+    newcomers_.erase(newcomer);
+  }
   reads_.OnResult(from, message);
   PollReads();
 }
@@ -190,7 +195,8 @@ void LibraftCore::AnswerStaleLeader(NodeId from) {
 }
 
 bool LibraftCore::IsUsefulResult(NodeId from, AppendEntriesResult& message) const {
-  if (!leads() || message.term != term() || message.rejected.value() == 0) return true;
+  if (!leads() || message.term != term()) return true;
+  if (message.rejected.value() == 0) return !newcomers_.contains(from);  // G17
   raft_index match = 0;
   if (raft_match_index(&raft_, ToEngineId(from), &match) != 0) return true;  // no member
   if (guards_.drop_stale_rejections && message.rejected.value() <= match) return false;  // G2

@@ -30,7 +30,8 @@ void LibraftCore::Send(const raft_message& message) {
       return Emit(to, RequestVoteResult{told, native.vote_granted, native.pre_vote});
     }
     case RAFT_APPEND_ENTRIES:
-      return SendAppend(to, message.append_entries);
+      SendAppend(to, message.append_entries);
+      return AskNewcomer(to);
     case RAFT_APPEND_ENTRIES_RESULT: {
       const raft_append_entries_result& native = message.append_entries_result;
       AppendEntriesResult result{FromEngineTerm(native.term), Index(native.rejected),
@@ -57,6 +58,12 @@ void LibraftCore::Send(const raft_message& message) {
                                  FromEngineTerm(native.last_log_term)});
     }
   }
+}
+
+// Behind what makes it know the term, and with each of them: it may get lost.
+void LibraftCore::AskNewcomer(NodeId node) {
+  const auto newcomer = newcomers_.find(node);
+  if (newcomer != newcomers_.end()) Emit(node, Probe{term(), newcomer->second});
 }
 
 void LibraftCore::HandOverWhenMatched() {

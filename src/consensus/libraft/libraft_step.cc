@@ -152,6 +152,7 @@ void LibraftCore::AnnounceState() {
       now.leader == announced_.leader) {
     return;
   }
+  if (now.state != RaftState::kLeader || now.term != announced_.term) newcomers_.clear();
   announced_ = now;
   actions_.push_back(now);
 }
