@@ -115,7 +115,6 @@ TEST_F(ReplicaStoreTest, WhatIsLeftOfARemovedReplicaTakesNothingFromTheNextOne) 
   EXPECT_TRUE(store_.Remove(TestSpec().group).ok());
 }
 
-// Whoever restores the directory of a replica that took part finds it as it was.
 TEST_F(ReplicaStoreTest, WhoIsTakenInAgainKnowsWhatItForgot) {
   const GroupId group = TestSpec().group;
   ASSERT_TRUE(Open().ok());
@@ -134,6 +133,7 @@ TEST_F(ReplicaStoreTest, WhoIsTakenInAgainKnowsWhatItForgot) {
   }
 }
 
+// Whoever restores the directory of a replica that took part finds it as it was.
 TEST_F(ReplicaStoreTest, WhatWasGoneAndIsRestoredIsNotUndone) {
   ASSERT_TRUE(Open().ok());
   consensus::StableStore::Changes voted(TestSpec().group);

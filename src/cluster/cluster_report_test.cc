@@ -72,6 +72,7 @@ TEST(PeerMethodsTest, MembersSurviveTheWire) {
   EXPECT_EQ(decoded->committed, Index(uint64_t{1} << 40));
   EXPECT_EQ(decoded->configuration.ToString(), configuration.ToString());
   EXPECT_FALSE(DecodeGroupMembers("short").ok());
+  EXPECT_FALSE(DecodeGroupMembers(Encode(GroupMembers{Term(), Index(1), configuration})).ok());
   EXPECT_FALSE(DecodeGroupMembers(bytes.substr(0, bytes.size() - 1)).ok());
   // As an answer was before it had a term and an index.
   EXPECT_FALSE(DecodeGroupMembers(configuration.Encode()).ok());

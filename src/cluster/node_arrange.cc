@@ -312,6 +312,7 @@ void Node::OnMembers(GroupId group, uint64_t leaving, const GroupMembers& member
     if (host_->Find(group) == nullptr) return;
     leaving_[group] = next_leaving_++;
     CloseReplica(group, absl::UnavailableError("the replica was moved to another node"));
+    // When one of them fails, the group is asked again.
   } else if (stable_->RaiseMetadataFloor(applied).ok() &&
              stable_->Depart(group, {members.term, members.committed}).ok()) {
     leaving_.erase(group);

@@ -246,6 +246,7 @@ absl::StatusOr<GroupMembers> DecodeGroupMembers(std::string_view bytes) {
   GroupMembers members;
   members.term = Term(base::LoadLittleEndian<int32_t>(bytes.data()));
   members.committed = Index(base::LoadLittleEndian<uint64_t>(bytes.data() + kTermBytes));
+  if (members.term < Term(1)) return MalformedCall("members of no term");
   CAIRN_ASSIGN_OR_RETURN(members.configuration, consensus::Configuration::Decode(
                                                     bytes.substr(kTermBytes + sizeof(uint64_t))));
   return members;

@@ -313,19 +313,20 @@ absl::Status LibraftCore::ChangeConfiguration(const Configuration& to, int64_t n
   const std::vector<log::Entry> change = {log::MakeControlEntry(
       log::EntryKind::kConfiguration, to.Encode(), last_index() + 1, term(), Offset(0), 0)};
   const Configuration from = configuration();
-  for (const Member& member : from.members()) {
-    if (!to.Contains(member.node)) newcomers_.erase(member.node);
-  }
+  const auto keep_members = [this](const Configuration& of) {
+    std::erase_if(newcomers_, [&](const auto& newcomer) { return !of.Contains(newcomer.first); });
+  };
   for (const Member& member : to.members()) {
     if (!guards_.ask_newcomers || from.Contains(member.node)) continue;
     newcomers_[member.node] = kNewcomerProbe | change.front().header.index.value();
   }
   StepEntries views(change, nullptr);
   if (const int error = Submit(views); error != 0) {
-    std::erase_if(newcomers_, [&](const auto& newcomer) { return !from.Contains(newcomer.first); });
+    keep_members(from);
     return absl::FailedPreconditionError(
         base::StrCat("membership change: the engine refused: ", raft_strerror(error)));
   }
+  keep_members(to);
   PollReads();
   return absl::OkStatus();
 }
