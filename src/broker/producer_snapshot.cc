@@ -54,10 +54,12 @@ absl::StatusOr<LoadedProducers> LoadProducers(env::FileSystem& fs, const log::Lo
                                               kMaxFileBytes);
   if (bytes.ok()) {
     auto snapshot = ProducerStates::Decode(*bytes);
-    // A snapshot of more than the log holds is of another life of the log.
-    if (snapshot.ok() && snapshot->end_offset <= log.end_offset()) {
+    // A snapshot of more than the log holds is of another life of the log. To one that ends before
+    // the log begins batches are missing: it would take the next ones for out of order.
+    if (snapshot.ok() && snapshot->end_offset >= log.start_offset() &&
+        snapshot->end_offset <= log.end_offset()) {
       loaded.states = std::move(snapshot->states);
-      loaded.end = std::max(loaded.end, snapshot->end_offset);
+      loaded.end = snapshot->end_offset;
     }
   } else if (!absl::IsNotFound(bytes.status()) && !absl::IsDataLoss(bytes.status())) {
     return bytes.status();

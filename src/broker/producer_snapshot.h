@@ -1,5 +1,6 @@
 // The snapshot of a partition's ProducerStates: file "producers.snapshot" beside the store files.
-// It is a cache: without it the states are rebuilt from all headers of the log.
+// It is a cache: without it the states are rebuilt from all headers of the log, and the producers
+// of what retention removed are forgotten.
 #pragma once
 
 #include <string>

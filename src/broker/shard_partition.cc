@@ -35,6 +35,7 @@ ShardPartition::ShardPartition(Dependencies dependencies, TopicSettings settings
     : dependencies_(std::move(dependencies)),
       settings_(settings),
       states_(std::move(producers.states)),
+      states_end_(producers.end),
       counted_offset_(producers.end) {
   for (const log::EntryHeader& header : producers.batches) {
     states_.Note(header);
@@ -269,7 +270,7 @@ void ShardPartition::OnCommitted(Offset high_watermark) {
 void ShardPartition::OnAppended(std::span<const log::Entry> batches) {
   for (const log::Entry& entry : batches) {
     if (entry.header.kind != log::EntryKind::kBatch) continue;
-    states_.Note(entry.header);
+    if (entry.header.base_offset >= states_end_) states_.Note(entry.header);
     uncommitted_.push_back(entry.header);
   }
 }
@@ -298,11 +299,30 @@ void ShardPartition::Fail(Offset from, const absl::Status& error) {
   }
 }
 
+std::string ShardPartition::SnapshotState() {
+  ProducerStates committed = states_;
+  for (size_t i = uncommitted_.size(); i-- > 0;) committed.Forget(uncommitted_[i]);
+  return committed.Encode(high_watermark());
+}
+
 // Until the disk has done it, readers see the old log up to the old high watermark; OnCommitted
 // tells of the new one.
-void ShardPartition::OnReset(Offset, const std::string&) {
-  states_ = ProducerStates();
+consensus::Replica::Owner::BeforeReset ShardPartition::OnReset(Offset start,
+                                                               const std::string& state) {
+  auto snapshot = ProducerStates::Decode(state);
+  absl::Status status = snapshot.status();
+  if (status.ok() && snapshot->end_offset < start) {
+    status = absl::DataLossError("the states of the producers end before the log begins");
+  }
+  if (!status.ok()) {
+    return [status] { return status; };
+  }
+  states_ = std::move(snapshot->states);
+  states_end_ = snapshot->end_offset;
   uncommitted_.clear();
+  return [fs = dependencies_.fs, directory = replica_->log()->options().directory, state] {
+    return WriteProducerSnapshot(*fs, directory, state);
+  };
 }
 
 void ShardPartition::OnLeader(NodeId leader) {

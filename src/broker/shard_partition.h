@@ -82,9 +82,10 @@ class ShardPartition final : public Partition,
   void OnAppended(std::span<const log::Entry> batches) override;
   void OnTruncated(Offset from) override;
   void OnAbandoned(const absl::Status& error) override;
-  void OnReset(Offset start, const std::string& state) override;
-  // Nothing: the producers of what retention removed are forgotten, as after a restart.
-  std::string SnapshotState() override { return ""; }
+  BeforeReset OnReset(Offset start, const std::string& state) override;
+  // The states of the producers, as far as they are committed: also of batches that retention has
+  // removed.
+  std::string SnapshotState() override;
   void OnLeader(NodeId leader) override;
 
  private:
@@ -136,8 +137,9 @@ class ShardPartition final : public Partition,
 
   ProducerStates states_;
   base::LazyDeque<log::EntryHeader> uncommitted_;  // in states_, not committed: may be taken back
-  Offset counted_offset_;                          // batches from here on are new, for the counters
-  std::vector<Request> gathered_;                  // not proposed yet, in the order of the calls
+  Offset states_end_;              // batches below came with states_, and are not noted again
+  Offset counted_offset_;          // batches from here on are new, for the counters
+  std::vector<Request> gathered_;  // not proposed yet, in the order of the calls
   uint64_t gathered_bytes_ = 0;
   bool placing_soon_ = false;        // PlaceGathered is posted
   base::LazyDeque<Offset> waves_;    // where each that was proposed and is not committed ends

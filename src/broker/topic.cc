@@ -47,7 +47,7 @@ absl::Status ValidateTopicSettings(const TopicSettings& settings) {
   for (const absl::Status& status : {
            CheckRange("retention_bytes", settings.retention_bytes, 0, INT64_MAX, true),
            CheckRange("retention_ms", settings.retention_ms, 0, INT64_MAX, true),
-           CheckRange("segment_bytes", settings.segment_bytes, log::kMinSegmentBytes,
+           CheckRange("segment_bytes", settings.segment_bytes, kMinTopicSegmentBytes,
                       log::kMaxSegmentBytes),
            CheckRange("segment_ms", settings.segment_ms, 1, INT64_MAX),
            CheckRange("max_record_bytes", settings.max_record_bytes, 1, log::kMaxBodyBytes / 2),

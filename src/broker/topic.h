@@ -16,6 +16,7 @@ inline constexpr std::string_view kDefaultTopic = "default";
 inline constexpr size_t kMaxTopicNameBytes =
     249;  // as in Kafka: a file name with room for a suffix
 inline constexpr int32_t kMaxPartitionsPerTopic = 10'000;
+inline constexpr uint64_t kMinTopicSegmentBytes = 64 << 10;
 
 struct TopicSettings {
   int64_t retention_bytes = -1;                 // per partition; -1 keeps all

@@ -14,33 +14,9 @@
 namespace cairn::cluster {
 namespace {
 
-constexpr std::string_view kSnapshotFile = "metadata.snapshot";
-// kMaxPartitionsPerCluster at some 300 bytes each, with room.
-constexpr uint64_t kMaxSnapshotBytes = 64 << 20;
-// Metadata changes seldom: small segments let the log be cut soon.
-constexpr uint64_t kSegmentBytes = 1 << 20;
-// After this many commands the metadata is written out and the log before it let go.
-constexpr uint64_t kCompactEvery = 4096;
 constexpr size_t kReadBytes = 1 << 20;
 constexpr Term kFirstTerm{1};
 constexpr Index kFirstIndex{1};
-
-// First line: how far the log is in it. The rest: the metadata.
-std::string EncodeSnapshot(Offset applied, const Metadata& metadata) {
-  return base::StrCat("cairn-metadata 1 applied ", applied.value(), "\n", metadata.Encode(), "\n");
-}
-
-absl::Status DecodeSnapshot(const std::string& text, Offset& applied, Metadata& metadata) {
-  const size_t line_end = text.find('\n');
-  unsigned long long value = 0;
-  if (line_end == std::string::npos ||
-      std::sscanf(text.c_str(), "cairn-metadata 1 applied %llu\n", &value) != 1) {
-    return absl::DataLossError("a snapshot of the metadata does not begin as one");
-  }
-  CAIRN_ASSIGN_OR_RETURN(metadata, Metadata::Decode(text.substr(line_end + 1)));
-  applied = Offset(value);
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -48,6 +24,8 @@ Controller::Controller(Dependencies dependencies, Listener listener)
     : dependencies_(std::move(dependencies)),
       listener_(std::move(listener)),
       directory_(env::JoinPath(dependencies_.data_dir, "controller")),
+      snapshot_(std::make_shared<MetadataSnapshotFile>(
+          *dependencies_.fs, env::JoinPath(directory_, "metadata.snapshot"))),
       view_(std::make_shared<MetadataView>()) {}
 
 absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stable,
@@ -57,7 +35,7 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
   log::LogOptions options;
   options.directory = directory_;
   options.topic_id = cluster_id;
-  options.segment_bytes = kSegmentBytes;
+  options.segment_bytes = dependencies_.log.segment_bytes;
   const bool exists = fs.Stat(env::JoinPath(directory_, "log-start")).ok();
   if (!exists) {
     CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory_));
@@ -83,7 +61,9 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
   }
   CAIRN_ASSIGN_OR_RETURN(opened.state,
                          consensus::LoadCoreState(*opened.log, stable, kControllerGroup));
-  CAIRN_RETURN_IF_ERROR(LoadSnapshot());
+  CAIRN_ASSIGN_OR_RETURN(MetadataSnapshot snapshot, snapshot_->Load());
+  metadata_ = std::move(snapshot.metadata);
+  applied_ = snapshot.applied;
   if (applied_ < opened.log->start_offset()) {
     return absl::DataLossError(
         base::StrCat(directory_, " begins at offset ", opened.log->start_offset().value(),
@@ -91,19 +71,6 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
   }
   Publish();
   return opened;
-}
-
-absl::Status Controller::LoadSnapshot() {
-  const auto text = env::ReadChecksummedFile(
-      *dependencies_.fs, env::JoinPath(directory_, kSnapshotFile), kMaxSnapshotBytes);
-  if (absl::IsNotFound(text.status())) return absl::OkStatus();
-  if (!text.ok()) return text.status();
-  return DecodeSnapshot(*text, applied_, metadata_);
-}
-
-absl::Status Controller::WriteSnapshot() {
-  return env::ReplaceChecksummedFile(*dependencies_.fs, env::JoinPath(directory_, kSnapshotFile),
-                                     EncodeSnapshot(applied_, metadata_));
 }
 
 void Controller::SetReplica(std::shared_ptr<consensus::RaftReplica> replica) {
@@ -146,16 +113,21 @@ void Controller::OnCommitted(Offset high_watermark) {
   if (high_watermark > Offset() && high_watermark == applied_) informed_.store(true);
   if (!stuck_.ok() || high_watermark <= applied_) return;
   stuck_ = ApplyUpTo(high_watermark);
-  Publish();
   informed_.store(true);
+  Tell();
   if (!stuck_.ok()) listener_.on_stuck(stuck_);
+  MaybeCompact();
+}
+
+// Everybody, of what applied_ is now.
+void Controller::Tell() {
+  Publish();
   while (!waiting_.empty() && waiting_.begin()->first <= applied_) {
     auto done = std::move(waiting_.begin()->second);
     waiting_.erase(waiting_.begin());
     done();
   }
   listener_.on_metadata(view());
-  MaybeCompact();
 }
 
 absl::Status Controller::ApplyUpTo(Offset end) {
@@ -216,38 +188,40 @@ void Controller::Publish() {
 
 // The state may be ahead of the snapshot's index: commands that follow and are in it already are
 // passed over by their offset.
-std::string Controller::SnapshotState() { return EncodeSnapshot(applied_, metadata_); }
+std::string Controller::SnapshotState() { return MetadataSnapshot::Encode(applied_, metadata_); }
 
-void Controller::OnReset(Offset start, const std::string& state) {
-  Metadata metadata;
-  Offset applied;
-  absl::Status status = DecodeSnapshot(state, applied, metadata);
-  if (status.ok() && applied < start) {
+consensus::Replica::Owner::BeforeReset Controller::OnReset(Offset start, const std::string& state) {
+  auto snapshot = MetadataSnapshot::Decode(state);
+  absl::Status status = snapshot.status();
+  if (status.ok() && snapshot->applied < start) {
     status = absl::DataLossError("a snapshot of the metadata ends before the log begins");
   }
-  if (status.ok() && applied > applied_) {
-    metadata_ = std::move(metadata);
-    applied_ = applied;
-    // Before the log is reset: a log that begins without the state before it is lost.
-    status = WriteSnapshot();
-  }
   if (!status.ok()) {
-    stuck_ = status;
-    listener_.on_stuck(stuck_);
-    return;
+    listener_.on_stuck(status);
+    return [status] { return status; };
   }
-  Publish();
-  listener_.on_metadata(view());
+  if (snapshot->applied > applied_) {
+    metadata_ = std::move(snapshot->metadata);
+    applied_ = snapshot->applied;
+    stuck_ = absl::OkStatus();
+    Tell();
+  }
+  // Also when nothing in it is new here: what is on the disk may be older. A log that begins
+  // without the state before it is lost.
+  return [file = snapshot_, applied = applied_,
+          encoded = MetadataSnapshot::Encode(applied_, metadata_)] {
+    return file->Write(applied, encoded);
+  };
 }
 
 void Controller::MaybeCompact() {
-  if (compacting_ || applied_since_snapshot_ < kCompactEvery) return;
+  if (compacting_ || applied_since_snapshot_ < dependencies_.log.compact_every) return;
   compacting_ = true;
   applied_since_snapshot_ = 0;
   replica_->RunOnLog(
-      [fs = dependencies_.fs, path = env::JoinPath(directory_, kSnapshotFile),
-       text = EncodeSnapshot(applied_, metadata_), applied = applied_](log::Log& log) {
-        CAIRN_RETURN_IF_ERROR(env::ReplaceChecksummedFile(*fs, path, text));
+      [file = snapshot_, applied = applied_,
+       encoded = MetadataSnapshot::Encode(applied_, metadata_)](log::Log& log) {
+        CAIRN_RETURN_IF_ERROR(file->Write(applied, encoded));
         return log.DeletePrefix(applied);
       },
       // Tried again after as many commands; until then the log is longer than it need be.

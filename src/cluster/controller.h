@@ -24,6 +24,7 @@
 #include "base/mutex.h"
 #include "cluster/command.h"
 #include "cluster/metadata.h"
+#include "cluster/metadata_snapshot.h"
 #include "consensus/core_state.h"
 #include "consensus/raft_replica.h"
 #include "consensus/replica.h"
@@ -32,6 +33,13 @@
 #include "env/file_system.h"
 
 namespace cairn::cluster {
+
+// How the log of group 0 is kept. Metadata changes seldom: small segments let the log be cut soon.
+struct MetadataLogOptions {
+  uint64_t segment_bytes = 1 << 20;
+  // After this many commands the metadata is written out and the log before it let go.
+  uint64_t compact_every = 4096;
+};
 
 // The metadata at one point of the log. Unchanging, shared by all who read it.
 struct MetadataView {
@@ -46,6 +54,7 @@ class Controller final : public consensus::Replica::Owner {
     env::Clock* clock;
     env::Executor* loop;
     std::string data_dir;
+    MetadataLogOptions log = {};
   };
   // On the loop, after each change.
   struct Listener {
@@ -95,20 +104,20 @@ class Controller final : public consensus::Replica::Owner {
   void OnAppended(std::span<const log::Entry>) override {}
   void OnTruncated(Offset) override {}
   void OnAbandoned(const absl::Status& error) override;
-  void OnReset(Offset start, const std::string& state) override;
+  BeforeReset OnReset(Offset start, const std::string& state) override;
   std::string SnapshotState() override;
   void OnLeader(NodeId leader) override;
 
  private:
-  absl::Status LoadSnapshot();
-  absl::Status WriteSnapshot();
   absl::Status ApplyUpTo(Offset end);
   void Publish();
+  void Tell();
   void MaybeCompact();
 
   const Dependencies dependencies_;
   const Listener listener_;
   const std::string directory_;
+  const std::shared_ptr<MetadataSnapshotFile> snapshot_;
   std::shared_ptr<consensus::RaftReplica> replica_;
 
   Metadata metadata_;

@@ -128,7 +128,8 @@ absl::Status Node::Start() {
       Controller::Dependencies{.fs = dependencies_.fs,
                                .clock = dependencies_.clock,
                                .loop = &loop(),
-                               .data_dir = options_.broker.data_dir},
+                               .data_dir = options_.broker.data_dir,
+                               .log = options_.metadata_log},
       Controller::Listener{
           .on_metadata = [this](std::shared_ptr<const MetadataView> view) { OnMetadata(view); },
           .on_leader = [this](NodeId leader) { OnControllerLeader(leader); },

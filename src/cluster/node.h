@@ -55,6 +55,7 @@ using EventSink = std::function<void(EventLevel, const std::string& event, const
 struct NodeOptions {
   broker::BrokerOptions broker;
   broker::RaftTimeouts timeouts;
+  MetadataLogOptions metadata_log;
   NodeDescription description;              // name, rpc_address, rack, version
   std::vector<std::string> join_addresses;  // empty: nobody to join
   // Form a cluster even though there are addresses to join, unless the directory is of one.
@@ -186,6 +187,10 @@ class Node final : public broker::Broker,
   NodeId LeaderOf(GroupId group) const;
   std::string AddressOf(NodeId node) const;
   broker::ReplicaHost& host() { return *host_; }
+  // This node's replica of group 0; null before the node is a member. On the loop.
+  std::shared_ptr<consensus::RaftReplica> controller_replica() const {
+    return controller_->shared_replica();
+  }
   consensus::PeerCounters peer_counters() const { return transport_->counters(); }
 
   // For ClusterPartition: hands a batch to the group's leader on another node.

@@ -25,7 +25,7 @@ class NodeScript {
     TopicModel& model = model_[std::string(kDefaultTopic)];
     model.creating = true;
     model.info.partition_count = 1;
-    model.info.settings.segment_bytes = log::kMinSegmentBytes;
+    model.info.settings.segment_bytes = broker::kMinTopicSegmentBytes;
     model.partitions.resize(1);
   }
 
@@ -237,7 +237,7 @@ class NodeScript {
     topic.partitions.resize(static_cast<size_t>(topic.info.partition_count));
     TopicSettingsChange change;
     change.retention_bytes = Below(2) == 0 ? 70'000 : -1;
-    topic.info.settings.segment_bytes = log::kMinSegmentBytes;
+    topic.info.settings.segment_bytes = broker::kMinTopicSegmentBytes;
     topic.info.settings.retention_bytes = *change.retention_bytes;
     (*broker_)->CreateTopic(name, topic.info.partition_count, 1, change,
                             [&](absl::StatusOr<TopicInfo> info) {

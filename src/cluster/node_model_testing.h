@@ -80,7 +80,7 @@ class SimBroker {
     options.description = {.name = "n", .rpc_address = "n:1", .rack = "", .version = "0"};
     options.broker.data_dir = "/data";
     options.broker.tail_cache_bytes = 256 << 10;  // some reads find their entries in it
-    options.broker.default_settings.segment_bytes = log::kMinSegmentBytes;
+    options.broker.default_settings.segment_bytes = broker::kMinTopicSegmentBytes;
     options.broker.on_recovery = [this](const std::string& topic, PartitionId,
                                         const log::RecoveryReport& report) {
       for (const auto& damage : report.damages) damages_ += topic + ": " + Describe(damage) + "\n";

@@ -10,6 +10,7 @@ namespace cairn::consensus {
 namespace {
 
 absl::Status Perform(const LogWork& work, log::Log& log) {
+  if (work.before_reset) CAIRN_RETURN_IF_ERROR(work.before_reset());
   if (work.reset.has_value()) CAIRN_RETURN_IF_ERROR(log.Reset(*work.reset));
   if (work.truncate_from.has_value()) {
     CAIRN_RETURN_IF_ERROR(log.TruncateSuffix(*work.truncate_from));

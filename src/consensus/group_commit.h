@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,9 +28,10 @@ namespace cairn::consensus {
 
 // What is to be done to one log, in this order.
 struct LogWork {
-  std::optional<log::LogStart> reset;  // drop everything; the log begins here
-  std::optional<Index> truncate_from;  // cut the entries with this index and later ones
-  std::vector<log::Entry> entries;     // append
+  std::function<absl::Status()> before_reset;  // done first, when it is not empty
+  std::optional<log::LogStart> reset;          // drop everything; the log begins here
+  std::optional<Index> truncate_from;          // cut the entries with this index and later ones
+  std::vector<log::Entry> entries;             // append
 
   bool empty() const { return !reset && !truncate_from && entries.empty(); }
 };

@@ -75,9 +75,7 @@ void RaftReplica::Reset(const ResetLog& reset) {
   stored_last_ = snapshot.last_index;
   persisted_ = Index();
   commit_index_ = snapshot.last_index;
-  high_watermark_ = snapshot.start_offset;
-  has_published_ = false;  // the owner is told when the disk has done it
-  owner_.OnReset(snapshot.start_offset, snapshot.state);
+  pending_.before_reset = owner_.OnReset(snapshot.start_offset, snapshot.state);
   traces_.Abandon(absl::AbortedError("the log was replaced by a snapshot"));
   ScheduleDisk();
 }
@@ -111,6 +109,8 @@ void RaftReplica::OnPersisted(const LogWork& work, const absl::Status& status) {
     if (work.reset) {
       resetting_ = false;
       persisted_ = work.reset->index - 1;
+      high_watermark_ = std::max(high_watermark_, work.reset->offset);
+      has_published_ = false;  // the owner is told now
       core_->OnLogReset(persisted_, NowMs());
     }
     if (!work.entries.empty()) {

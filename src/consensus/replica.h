@@ -5,6 +5,7 @@
 // says otherwise.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,8 +39,10 @@ class Replica {
     // batches may be committed all the same.
     virtual void OnAbandoned(const absl::Status& error) = 0;
     // The log is being dropped and will begin at `start`, in the state that SnapshotState gave
-    // elsewhere; OnCommitted follows when the disk has done it.
-    virtual void OnReset(Offset start, const std::string& state) = 0;
+    // elsewhere; OnCommitted follows when the disk has done it. What it returns, which may be
+    // empty, runs in the log's writer's place first: unless it succeeds, the log stays.
+    using BeforeReset = std::function<absl::Status()>;
+    virtual BeforeReset OnReset(Offset start, const std::string& state) = 0;
     // What a replica that lost the beginning of the log needs beside the log's start.
     virtual std::string SnapshotState() = 0;
     // The group's leader changed, as far as this node knows. 0: there is none.

@@ -74,7 +74,8 @@ void Log::SetLimits(uint64_t segment_bytes, int64_t segment_ms) {
 bool Log::NeedsRoll(uint64_t more_bytes) const {
   const uint64_t size = active_->size_bytes();
   if (active_->damaged_tail()) return true;
-  if (size == kStoreHeaderBytes) return false;
+  // Empty, or with nothing in it that takes an offset: the next one would have its name.
+  if (active_->end_offset() == active_->base_offset()) return false;
   if (size + more_bytes > options_.segment_bytes) return true;
   // A clock that stepped back gives a negative age, which is not old.
   return clock_.WallMs() - active_->header().created_ms >= options_.segment_ms;

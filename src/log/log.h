@@ -47,7 +47,8 @@ struct LogOptions {
   std::shared_ptr<TailCache> tail_cache;
 };
 
-inline constexpr uint64_t kMinSegmentBytes = 64 << 10;
+// A store file with its header and a few entries.
+inline constexpr uint64_t kMinSegmentBytes = 4 << 10;
 inline constexpr uint64_t kMaxSegmentBytes = 2ull << 30;  // positions are 32 bits wide
 
 struct RetentionPolicy {

@@ -176,7 +176,7 @@ class DamageableLog {
     LogOptions options;
     options.directory = kDirectory;
     options.topic_id = base::Uuid::FromRandom(3, 4);
-    options.segment_bytes = kMinSegmentBytes;
+    options.segment_bytes = 64 << 10;
     options.segment_ms = kSegmentMs;
     return options;
   }

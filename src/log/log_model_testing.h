@@ -74,7 +74,7 @@ class LogUnderTest {
   LogUnderTest(env::SimFileSystem& fs, uint64_t seed) : fs_(fs), random_(seed) {
     options_.directory = "/log";
     options_.topic_id = base::Uuid::FromRandom(seed, 1);
-    options_.segment_bytes = kMinSegmentBytes;
+    options_.segment_bytes = 64 << 10;
     EXPECT_TRUE(fs_.CreateDir("/log").ok());
     EXPECT_TRUE(fs_.SyncDir("/").ok());
     EXPECT_TRUE(Log::Create(fs_, clock_, options_).ok());

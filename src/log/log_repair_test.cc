@@ -65,7 +65,7 @@ class SegmentRepairTest : public ::testing::Test {
     base::TuneMalloc();
     options_.directory = "/log";
     options_.topic_id = base::Uuid::FromRandom(5, 6);
-    options_.segment_bytes = kMinSegmentBytes;
+    options_.segment_bytes = 64 << 10;
     EXPECT_TRUE(fs_->CreateDir("/log").ok());
     EXPECT_TRUE(fs_->SyncDir("/").ok());
     EXPECT_TRUE(Log::Create(*fs_, clock_, options_).ok());

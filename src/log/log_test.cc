@@ -27,7 +27,7 @@ class LogTest : public ::testing::Test {
   LogTest() {
     options_.directory = directory_.path();
     options_.topic_id = base::Uuid::FromRandom(1, 2);
-    options_.segment_bytes = kMinSegmentBytes;
+    options_.segment_bytes = 64 << 10;
     EXPECT_TRUE(Log::Create(*fs_, clock_, options_).ok());
     Reopen();
   }
@@ -207,6 +207,37 @@ TEST_F(LogTest, RetentionByAgeRollsAnIdleSegmentAndSurvivesAClockStepBack) {
   EXPECT_EQ(log_->start_offset(), Offset(1));
   ASSERT_TRUE(Append("new").ok());
   EXPECT_EQ(*Get(1), "new");
+}
+
+// Entries that take no offset would leave the next segment with the name of the one before: a topic
+// that nobody had written to for longer than segment_ms could never be written to again.
+TEST_F(LogTest, ASegmentWithoutRecordsIsNotRolled) {
+  options_.segment_ms = 1000;
+  Reopen();
+  const auto append_barriers = [&](size_t bytes) {
+    while (bytes > 0) {
+      const Entry barrier = MakeControlEntry(EntryKind::kBarrier, std::string(4000, 'c'),
+                                             log_->end_index(), term_, log_->end_offset(), 0);
+      ASSERT_TRUE(log_->Write({&barrier, 1}).ok());
+      bytes -= std::min<size_t>(bytes, barrier.size_bytes());
+    }
+    ASSERT_TRUE(log_->Sync().ok());
+  };
+  append_barriers(2 * options_.segment_bytes);
+  clock_.now_ms += 2000;
+  append_barriers(1);
+  ASSERT_TRUE(log_->ApplyRetention({}, log_->end_offset()).ok());
+  ASSERT_TRUE(Append("first").ok());
+  EXPECT_EQ(log_->segment_count(), 1u);
+  clock_.now_ms += 2000;
+  append_barriers(1);
+  clock_.now_ms += 2000;
+  append_barriers(1);
+  ASSERT_TRUE(Append("second").ok());
+  EXPECT_EQ(StoreBases(), (std::vector<uint64_t>{0, 1}));
+  Reopen();
+  EXPECT_EQ(*Get(0), "first");
+  EXPECT_EQ(*Get(1), "second");
 }
 
 TEST_F(LogTest, DeletePrefixMayStopWithinABatch) {

@@ -203,8 +203,7 @@ bool Faults::MayNotLose() {
 
 void Faults::Rot(size_t number) {
   if (MayNotLose()) return;
-  GroupId group;
-  if (!cluster_.machine(number).Rot(group)) return;
+  if (!cluster_.machine(number).Rot()) return;
   losing_ = true;
   cluster_.history().LookAgain();  // somebody reads it
 }

@@ -116,7 +116,7 @@ bool History::Take(GroupId id, Group& group, const log::Entry& entry, const std:
   if (h.kind == log::EntryKind::kBatch) {
     fact.key = KeyOf(entry.body());
     const auto [first, fresh] = group.keys.emplace(fact.key, fact.base);
-    if (!fresh) {
+    if (!fresh && !fact.key.empty()) {  // commands of the controller have none
       return wrong(base::StrCat("holds ", fact.key, ", which is at offset ", first->second.value(),
                                 ", too"));
     }
@@ -161,27 +161,43 @@ void History::VerifyAcks(GroupId id, Group& group) {
 void History::Look(Machine& machine, size_t number) {
   if (!machine.up()) return;
   const Machine::Calm calm(machine);
-  for (const auto& hosted : machine.node().host().All()) LookAt(machine, number, hosted);
+  LookAtMetadata(machine, number);
+  if (const auto controller = machine.node().controller_replica(); controller != nullptr) {
+    LookAt(machine, number, controller, controller->Status().high_watermark);
+  }
+  for (const auto& hosted : machine.node().host().All()) {
+    if (hosted->replica != nullptr) {
+      LookAt(machine, number, hosted->replica, hosted->partition->high_watermark());
+    } else if (absl::IsDataLoss(hosted->status) && !machine.rotten()) {
+      world_.Find(base::StrCat(machine.name(), ", group ", hosted->spec.group.value(), ": ",
+                               hosted->status.ToString()));
+    }
+  }
+}
+
+void History::LookAtMetadata(Machine& machine, size_t number) {
+  const auto view = machine.node().metadata();
+  if (std::exchange(metadata_[number], view) == view) return;
+  const uint64_t hash = HashBytes(view->metadata.Encode());
+  const auto [known, fresh] = metadata_hashes_.emplace(view->applied.value(), hash);
+  if (!fresh && known->second != hash) {
+    world_.Find(base::StrCat(machine.name(), " has other metadata at offset ",
+                             view->applied.value(), " than was seen there before"));
+  }
 }
 
 void History::LookAt(Machine& machine, size_t number,
-                     const std::shared_ptr<const broker::HostedReplica>& hosted) {
-  const GroupId id = hosted->spec.group;
-  if (hosted->replica == nullptr) {
-    if (absl::IsDataLoss(hosted->status) && !machine.rotten()) {
-      world_.Find(
-          base::StrCat(machine.name(), ", group ", id.value(), ": ", hosted->status.ToString()));
-    }
-    return;
-  }
+                     const std::shared_ptr<consensus::RaftReplica>& replica,
+                     Offset high_watermark) {
+  const GroupId id = replica->group();
   Group& group = groups_[id];
   View& view = views_[{number, id}];
-  if (view.boot != machine.boot_number() || view.partition.lock() != hosted->partition) {
-    view = View{.boot = machine.boot_number(), .partition = hosted->partition};
+  if (view.boot != machine.boot_number() || view.replica.lock() != replica) {
+    view = View{.boot = machine.boot_number(), .replica = replica};
   }
   const std::string& who = machine.name();
-  if (hosted->replica->is_leader()) {
-    const Term term = hosted->replica->published_term();
+  if (replica->is_leader()) {
+    const Term term = replica->published_term();
     const auto [leader, fresh] = group.leaders.emplace(term, number);
     if (fresh) {
       world_.Note(base::StrCat("leader ", id.value(), " ", term.value(), " ", who));
@@ -190,13 +206,12 @@ void History::LookAt(Machine& machine, size_t number,
                                " lead in term ", term.value()));
     }
   }
-  const Offset high_watermark = hosted->partition->high_watermark();
   if (high_watermark < view.high_watermark) {
     world_.Find(base::StrCat("group ", id.value(), ", ", who, ": the high watermark went from ",
                              view.high_watermark.value(), " back to ", high_watermark.value()));
   }
   view.high_watermark = high_watermark;
-  const auto log = hosted->replica->log();
+  const auto log = replica->log();
   group.start = std::max(group.start, log->start_offset());
   if (view.damaged && !log->damaged()) {
     // Repaired: it must show all there is, also of what it could read before.

@@ -90,21 +90,25 @@ class History {
   // How far a replica was looked at, in one life of it.
   struct View {
     uint64_t boot = 0;
-    std::weak_ptr<broker::ShardPartition> partition;
+    std::weak_ptr<consensus::RaftReplica> replica;
     Index next{1};
     Offset next_offset;
     Offset high_watermark;
     bool damaged = false;
   };
 
+  // Metadata of two nodes that are of the same point of the log are the same.
+  void LookAtMetadata(Machine& machine, size_t number);
   void LookAt(Machine& machine, size_t number,
-              const std::shared_ptr<const broker::HostedReplica>& hosted);
+              const std::shared_ptr<consensus::RaftReplica>& replica, Offset high_watermark);
   bool Take(GroupId id, Group& group, const log::Entry& entry, const std::string& who);
   void VerifyAcks(GroupId id, Group& group);
 
   World& world_;
   std::map<GroupId, Group> groups_;
   std::map<std::pair<size_t, GroupId>, View> views_;
+  std::map<size_t, std::shared_ptr<const cluster::MetadataView>> metadata_;  // looked at last
+  absl::flat_hash_map<uint64_t, uint64_t> metadata_hashes_;                  // by what is applied
   uint64_t entries_ = 0;
   uint64_t acknowledged_ = 0;
 };

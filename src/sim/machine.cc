@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kRoomyDisk = uint64_t{1} << 40;
 constexpr char kPeerByte = 1;
+constexpr uint64_t kLeastRottenBytes = 2000;
 
 }  // namespace
 
@@ -120,6 +121,7 @@ void Machine::Boot() {
     for (const std::string& note : report.notes) world_.Note(log + note);
   };
   node.timeouts = options_.timeouts;
+  node.metadata_log = options_.metadata_log;
   node.description = {.name = name(), .rpc_address = address(), .rack = "", .version = "sim"};
   if (!options_.founds || founded_) node.join_addresses = options_.others;
   opening_ = true;
@@ -255,37 +257,51 @@ void Machine::SetStableStoreFails(bool fails) {
                            : absl::OkStatus());
 }
 
-bool Machine::Rot(GroupId& group) {
+bool Machine::Rot() {
   if (!works()) return false;
-  for (const auto& hosted : node().host().All()) {
-    if (hosted->replica == nullptr) continue;
-    const auto log = hosted->replica->log();
+  // A file that is closed, and long committed: the first one of a log with several.
+  struct Candidate {
+    std::string path;
+    uint64_t size = 0;
+  };
+  std::vector<Candidate> candidates;
+  for (const auto& replica : Replicas()) {
+    const auto log = replica->log();
     if (log->segment_count() < 2) continue;
-    auto names = fs_->List(log->options().directory);
+    const auto names = fs_->List(log->options().directory);
     if (!names.ok()) continue;
-    // The first store file: closed, and long committed.
     std::string first;
     for (const auto& entry : *names) {
       if (entry.name.ends_with(".store") && (first.empty() || entry.name < first)) {
         first = entry.name;
       }
     }
-    if (first.empty()) continue;
     const std::string path = env::JoinPath(log->options().directory, first);
     const auto info = fs_->Stat(path);
-    if (!info.ok() || info->size_bytes < 2000) continue;
-    // Of an entry: the header block has two copies of what it says, and room to spare.
-    const uint64_t byte =
-        log::kStoreHeaderBytes + dice_.Below(info->size_bytes - log::kStoreHeaderBytes);
-    if (!fs_->FlipBit(path, byte * 8 + dice_.Below(8)).ok()) continue;
-    flipped_.push_back({path, byte, ByteOf(path, byte).value_or('\0')});
-    group = hosted->spec.group;
-    rotten_ = true;
-    ++flips_;
-    world_.Note(base::StrCat(name(), " rots: ", path, " at byte ", byte));
-    return true;
+    if (first.empty() || !info.ok() || info->size_bytes < kLeastRottenBytes) continue;
+    candidates.push_back({path, info->size_bytes});
   }
-  return false;
+  if (candidates.empty()) return false;
+  const Candidate& chosen = candidates[dice_.Below(candidates.size())];
+  // Of an entry: the header block has two copies of what it says, and room to spare.
+  const uint64_t byte = log::kStoreHeaderBytes + dice_.Below(chosen.size - log::kStoreHeaderBytes);
+  if (!fs_->FlipBit(chosen.path, byte * 8 + dice_.Below(8)).ok()) return false;
+  flipped_.push_back({chosen.path, byte, ByteOf(chosen.path, byte).value_or('\0')});
+  rotten_ = true;
+  ++flips_;
+  world_.Note(base::StrCat(name(), " rots: ", chosen.path, " at byte ", byte));
+  return true;
+}
+
+std::vector<std::shared_ptr<consensus::RaftReplica>> Machine::Replicas() const {
+  std::vector<std::shared_ptr<consensus::RaftReplica>> replicas;
+  if (auto controller = boot_->node->controller_replica(); controller != nullptr) {
+    replicas.push_back(std::move(controller));
+  }
+  for (const auto& hosted : boot_->node->host().All()) {
+    if (hosted->replica != nullptr) replicas.push_back(hosted->replica);
+  }
+  return replicas;
 }
 
 std::optional<char> Machine::ByteOf(const std::string& path, uint64_t byte) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "cluster/node.h"
+#include "consensus/raft_replica.h"
 #include "env/sim_file_system.h"
 #include "env/sim_key_value_store.h"
 #include "sim/machine_executor.h"
@@ -35,6 +36,7 @@ class Machine {
     std::vector<std::string> others;  // addresses of the other machines
     broker::BrokerOptions broker;
     broker::RaftTimeouts timeouts;
+    cluster::MetadataLogOptions metadata_log;
     bool founds = false;  // its first start forms the cluster
   };
 
@@ -59,6 +61,8 @@ class Machine {
   bool up() const { return boot_ != nullptr && !doomed_; }
   bool paused() const { return paused_; }
   cluster::Node& node() { return *boot_->node; }
+  // Those that are open, the controller's first.
+  std::vector<std::shared_ptr<consensus::RaftReplica>> Replicas() const;
   // Counts starts: what belongs to an earlier one is void.
   uint64_t boot_number() const { return boot_number_; }
 
@@ -72,8 +76,9 @@ class Machine {
   void SetFreeBytes(uint64_t bytes);
   void SetStableStoreFails(bool fails);
   void StepWallClock(int64_t delta_ms) { wall_offset_ms_ += delta_ms; }
-  // Flips one bit in the committed past of a closed segment. False when there is none.
-  bool Rot(GroupId& group);
+  // Flips one bit in the committed past of a closed segment, of any group. False when there is
+  // none.
+  bool Rot();
   bool rotten() const { return rotten_; }
   uint64_t flips() const { return flips_; }
   // How often the node said that it has repaired a log.

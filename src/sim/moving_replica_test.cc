@@ -2,14 +2,13 @@
 // and whatever its disk does meanwhile.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cluster/group_id.h"
-#include "sim/sim_cluster.h"
+#include "sim/sim_cluster_testing.h"
 
 namespace cairn::sim {
 namespace {
@@ -18,11 +17,10 @@ namespace {
 constexpr int32_t kPartition = 1;
 
 // Three machines, and a partition with a replica on two of them.
-class MovingReplicaTest : public testing::Test {
+class MovingReplicaTest : public SimClusterTest {
  protected:
   void SetUp() override {
-    for (size_t i = 0; i < 3; ++i) cluster_.machine(i).Boot();
-    ASSERT_TRUE(RunUntil([&] { return Settled(); }));
+    ASSERT_NO_FATAL_FAILURE(SimClusterTest::SetUp());
     size_t controllers = 0;  // of three voters any may go
     ASSERT_TRUE(RunUntil([&] {
       cluster_.machine(0).node().Report([&](const absl::StatusOr<cluster::ClusterReport>& report) {
@@ -42,16 +40,8 @@ class MovingReplicaTest : public testing::Test {
     comes_ = MachineOf(NodeId(6 - replicas[0].value() - replicas[1].value()));
   }
 
-  void TearDown() override { EXPECT_EQ(world_.finding(), ""); }
-
-  bool RunUntil(const std::function<bool()>& done) {
-    for (int i = 0; i < 2'000 && !done(); ++i) world_.fabric.RunFor(kSecond / 100);
-    return done();
-  }
-
   Machine* MachineOf(NodeId node) { return &cluster_.machine(*cluster_.MachineOf(node)); }
   const cluster::Topic* topic() { return cluster_.Metadata()->metadata.FindTopic("t"); }
-  bool Settled() { return cluster_.Unsettled(false).empty(); }
 
   // Tells the controller, wherever it is, who is to have the partition beside the one that stays.
   void Give(const Machine* other) {
@@ -90,8 +80,6 @@ class MovingReplicaTest : public testing::Test {
   }
   bool LeavingIsOnDisk() { return leaves_->node().host().Holds(group_); }
 
-  World world_{1, false};
-  SimCluster cluster_{world_, 3};
   GroupId group_;
   Machine* stays_ = nullptr;
   Machine* leaves_ = nullptr;

@@ -12,6 +12,8 @@ constexpr int64_t kLookEveryMs = 40;
 constexpr int64_t kSegmentBytes = 128 << 10;
 constexpr uint64_t kTailCacheBytes = 256 << 10;
 constexpr int64_t kRetentionIntervalMs = 5'000;
+constexpr cluster::MetadataLogOptions kMetadataLog = {.segment_bytes = 4 << 10,
+                                                      .compact_every = 16};
 
 std::vector<NodeId> Sorted(std::vector<NodeId> nodes) {
   std::sort(nodes.begin(), nodes.end());
@@ -32,6 +34,7 @@ SimCluster::SimCluster(World& world, size_t machines) : world_(world), history_(
     options.broker.default_partitions = 2;
     options.broker.tail_cache_bytes = kTailCacheBytes;
     options.broker.retention_interval_ms = kRetentionIntervalMs;
+    options.metadata_log = kMetadataLog;
     options.founds = i == 0;
     machines_.push_back(std::make_unique<Machine>(world, std::move(options), world.dice.Next()));
   }
@@ -82,6 +85,15 @@ std::string SimCluster::Unsettled(bool with_placement) {
   for (const auto& machine : machines_) {
     if (machine->node().metadata()->applied != view->applied) {
       return machine->name() + " has old metadata";
+    }
+    const auto controller = machine->node().controller_replica();
+    if (controller->log()->damaged()) {
+      return machine->name() + " has not repaired the controller's log";
+    }
+    const consensus::ReplicaStatus status = controller->Status();
+    if (!status.open || !history_.IsComplete(controller->group(), status.high_watermark)) {
+      return base::StrCat(machine->name(), " has the controller's log up to ",
+                          status.high_watermark.value(), " only, trouble: ", status.trouble);
     }
   }
   for (const auto& [number, topic] : view->metadata.topics) {

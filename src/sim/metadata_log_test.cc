@@ -1,0 +1,93 @@
+// The log of group 0 is cut behind snapshots of the metadata, and who lacks its beginning gets one:
+// whatever the disk does meanwhile, nobody ends with a log and without what stood before it.
+#include <gtest/gtest.h>
+
+#include "sim/sim_cluster_testing.h"
+
+namespace cairn::sim {
+namespace {
+
+constexpr int64_t kFirstGraceMs = 100'000;
+// Of which a snapshot is taken every few, and the log holds but the last.
+constexpr int64_t kCommands = 100;
+
+class MetadataLogTest : public SimClusterTest, public testing::WithParamInterface<uint64_t> {
+ protected:
+  MetadataLogTest() : SimClusterTest(GetParam()) {}
+
+  // Each changes a setting, which tells how far a node has come.
+  void Change() {
+    for (int64_t i = 0; i < kCommands; ++i) {
+      bool done = false;
+      ASSERT_TRUE(RunUntil([&] {
+        cluster_.machine(0).node().RunCommand(
+            cluster::ChangeSettings{.default_replication_factor = {},
+                                    .grace_ms = kFirstGraceMs + ++changes_,
+                                    .controller_voters = {}},
+            [&](const auto& result) { done |= result.ok(); });
+        world_.fabric.RunFor(kSecond / 100);
+        return done;
+      }));
+    }
+  }
+  static int64_t GraceMs(Machine& machine) {
+    return machine.node().metadata()->metadata.settings.grace_ms;
+  }
+  static Index FirstIndex(Machine& machine) {
+    return machine.node().controller_replica()->log()->first_index();
+  }
+  bool KnowsAll(Machine& machine) {
+    return machine.works() && machine.node().id() != NodeId() &&
+           GraceMs(machine) == kFirstGraceMs + changes_;
+  }
+
+  int64_t changes_ = 0;
+};
+
+TEST_P(MetadataLogTest, WhoLacksItsBeginningGetsASnapshot) {
+  Machine& away = cluster_.machine(2);
+  away.Crash(true);
+  const Index end = cluster_.machine(0).node().controller_replica()->log()->end_index();
+  ASSERT_NO_FATAL_FAILURE(Change());
+  ASSERT_GT(FirstIndex(cluster_.machine(0)), end) << "its log goes back to what the other has";
+  away.Boot();
+  ASSERT_TRUE(RunUntil([&] { return KnowsAll(away); }));
+  EXPECT_GT(FirstIndex(away), end);
+  // What it got is on its disk.
+  for (size_t i = 0; i < 3; ++i) cluster_.machine(i).Crash(true);
+  away.Boot();
+  EXPECT_GE(GraceMs(away), kFirstGraceMs + 1);
+  for (size_t i = 0; i < 2; ++i) cluster_.machine(i).Boot();
+  EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
+}
+
+// Its log began behind the snapshot that its disk had not taken, and it never started again.
+TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusesTakesNothingAway) {
+  Machine& away = cluster_.machine(2);
+  away.Crash(true);
+  ASSERT_NO_FATAL_FAILURE(Change());
+  away.Boot();
+  away.SetIoErrors(300);
+  world_.fabric.RunFor(2 * kSecond);
+  away.SetIoErrors(0);
+  away.Crash(true);
+  away.Boot();  // a finding when it cannot
+  EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
+}
+
+// Without a restart, too.
+TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusedComesAgain) {
+  Machine& away = cluster_.machine(2);
+  away.Crash(true);
+  ASSERT_NO_FATAL_FAILURE(Change());
+  away.Boot();
+  away.SetIoErrors(1'000);
+  world_.fabric.RunFor(2 * kSecond);
+  ASSERT_FALSE(KnowsAll(away) && FirstIndex(away) > Index(kCommands));
+  away.SetIoErrors(0);
+  EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, MetadataLogTest, testing::Range<uint64_t>(1, 9));
+
+}  // namespace
+}  // namespace cairn::sim
