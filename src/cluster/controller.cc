@@ -200,10 +200,10 @@ consensus::Replica::Owner::BeforeReset Controller::OnReset(Offset start, const s
     listener_.on_stuck(status);
     return [status] { return status; };
   }
+  stuck_ = absl::OkStatus();  // what could not be applied is replaced
   if (snapshot->applied > applied_) {
     metadata_ = std::move(snapshot->metadata);
     applied_ = snapshot->applied;
-    stuck_ = absl::OkStatus();
     Tell();
   }
   // Also when nothing in it is new here: what is on the disk may be older. A log that begins

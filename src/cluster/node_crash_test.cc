@@ -11,6 +11,12 @@
 namespace cairn::cluster {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kFaultSeeds = 30;
+#else
+constexpr uint64_t kFaultSeeds = 300;
+#endif
+
 // Scripts and their length. CAIRN_CRASH_SCRIPTS=1000 makes a long run of it.
 int Scripts() {
   const char* scripts = std::getenv("CAIRN_CRASH_SCRIPTS");
@@ -375,7 +381,7 @@ TEST(NodeFaultTest, AFullDiskRefusesWritesServesReadsAndRecoversWithoutARestart)
 
 TEST(NodeFaultTest, AFailedSyncClosesThePartitionUntilItWasOpenedAgainFromTheDisk) {
   const std::string topic(kDefaultTopic);
-  for (uint64_t seed = 0; seed < 200 && !HasFailure(); ++seed) {
+  for (uint64_t seed = 0; seed < kFaultSeeds && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     NodeScript script(seed);
     script.Start();
@@ -417,7 +423,7 @@ TEST(NodeFaultTest, AFailedSyncClosesThePartitionUntilItWasOpenedAgainFromTheDis
 
 TEST(NodeFaultTest, NoFailingCallLosesMovesOrRepeatsWhatWasAcknowledged) {
   const std::string topic(kDefaultTopic);
-  for (uint64_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+  for (uint64_t seed = 0; seed < kFaultSeeds && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     NodeScript script(seed);
     script.Start();

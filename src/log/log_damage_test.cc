@@ -10,9 +10,11 @@ namespace cairn::log {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kLengthStride = 13;
+constexpr uint64_t kLengthStride = 61;
+constexpr size_t kPairStride = 11;
 #else
 constexpr uint64_t kLengthStride = 1;
+constexpr size_t kPairStride = 1;
 #endif
 
 constexpr uint64_t kBlock = 4096;
@@ -117,6 +119,7 @@ TEST_P(LogDamageTest, BlocksThatWereWrittenToEachOthersPlacesAreNoticed) {
   for (size_t i = 0; i < blocks.size(); ++i) {
     for (size_t j = 0; j < blocks.size(); ++j) {
       if (i == j || blocks[i].bytes == blocks[j].bytes) continue;
+      if ((i * blocks.size() + j) % kPairStride != 0) continue;
       // Once the write went astray: one block is overwritten, the other is as it was. Once both are
       // swapped.
       for (const bool swap : {false, true}) {

@@ -329,12 +329,12 @@ class SecureConsoleTest : public SecureFixture {
 };
 
 TEST_F(SecureConsoleTest, ShowsEachCallerWhatItsRpcsWould) {
-  struct Row {
+  struct Page {
     const char* target;
     std::map<std::string, int> statuses;
     const char* refusal;
   };
-  const std::vector<Row> table = {
+  const std::vector<Page> table = {
       {"/", {{"", 401}, {"reader", 200}, {"nobody", 200}}, ""},
       {"/console/main.js", {{"", 401}, {"nobody", 200}}, ""},
       {"/status.json",
@@ -351,15 +351,15 @@ TEST_F(SecureConsoleTest, ShowsEachCallerWhatItsRpcsWould) {
        " not permitted to consume to secrets"},
       {"/records.json?topic=orders&offset=nonsense", {{"", 401}, {"nobody", 400}}, ""},
   };
-  for (const Row& row : table) {
-    for (const auto& [subject, status] : row.statuses) {
-      const HttpAnswer answer = As(subject, row.target);
-      EXPECT_EQ(answer.status, status) << subject << " " << row.target << "\n" << answer.body;
+  for (const Page& page : table) {
+    for (const auto& [subject, status] : page.statuses) {
+      const HttpAnswer answer = As(subject, page.target);
+      EXPECT_EQ(answer.status, status) << subject << " " << page.target << "\n" << answer.body;
       if (status == 401) {
         EXPECT_THAT(answer.body, HasSubstr("no identity: show a certificate with a common name"));
       }
       if (status != 403) continue;
-      EXPECT_EQ(answer.Json()["error"], subject + row.refusal);
+      EXPECT_EQ(answer.Json()["error"], subject + page.refusal);
       EXPECT_EQ(answer.Json()["reason"], "NOT_PERMITTED");
     }
   }
