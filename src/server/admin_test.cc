@@ -67,6 +67,18 @@ TEST_F(AdminTest, CreatesDescribesAltersListsAndDeletesTopics) {
   EXPECT_EQ(Reason(api::FromGrpcStatus(Describe("orders", topic))), base::reason::kUnknownTopic);
 }
 
+// Its log begins with entries that are no records, and is older than that when the first one comes.
+TEST_F(AdminTest, ATopicWhoseSegmentsAgeAtOnceTakesRecords) {
+  cairn::v1::TopicSettings settings;
+  settings.set_segment_ms(1);
+  ASSERT_TRUE(CreateTopic("restless", 1, settings).ok());
+  for (uint64_t i = 0; i < 3; ++i) {
+    const auto response = ProduceValue("x", "restless");
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->offset(), i);
+  }
+}
+
 TEST_F(AdminTest, RefusesIllegalNamesNumbersAndSettings) {
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("a/b"),
