@@ -104,6 +104,7 @@ class Controller final : public consensus::Replica::Owner {
   void OnAppended(std::span<const log::Entry>) override {}
   void OnTruncated(Offset) override {}
   void OnAbandoned(const absl::Status& error) override;
+  // Also when a damaged prefix of the log is dropped that others have no more.
   BeforeReset OnReset(Offset start, const std::string& state) override;
   std::string SnapshotState() override;
   void OnLeader(NodeId leader) override;

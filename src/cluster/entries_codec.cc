@@ -68,6 +68,7 @@ std::string Encode(const EntriesResponse& response) {
     bytes.append(header, sizeof(header));
     bytes.append(entry.body());
   }
+  if (response.entries.empty()) bytes.append(response.state);
   return bytes;
 }
 
@@ -82,6 +83,10 @@ absl::StatusOr<EntriesResponse> DecodeEntriesResponse(std::string bytes) {
   response.start_offset = Offset(Get<uint64_t>(rest));
   response.term_before = Term(Get<int32_t>(rest));
   const auto count = Get<uint32_t>(rest);
+  if (count == 0) {
+    response.state = rest;
+    return response;
+  }
   for (uint32_t i = 0; i < count; ++i) {
     if (rest.size() < log::kEntryHeaderBytes) return MalformedEntries("a response that ends early");
     log::Entry entry;

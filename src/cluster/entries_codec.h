@@ -3,7 +3,8 @@
 // Request, little-endian: group (8), first index (8), limit index (8), bytes at most (4).
 // Response: where the log there begins: index (8), offset (8), term before (4), first offset that
 // is read (8); the term of the entry before the first one asked for (4); count (4); and of each
-// entry its header as in a store file, with seed 0, and its body.
+// entry its header as in a store file, with seed 0, and its body. Behind a count of 0 the state of
+// the group's machine, or nothing.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,8 @@ struct EntriesResponse {
   Offset start_offset;              // and what can be read of it
   Term term_before;                 // of the entry before the first one; 0 when there are none
   std::vector<log::Entry> entries;  // none: they were deleted there
+  // Then, for group 0: a MetadataSnapshot that takes their place.
+  std::string state = {};
 };
 
 // What is asked for at once, and at most.

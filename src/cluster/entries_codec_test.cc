@@ -65,8 +65,11 @@ TEST_F(EntriesCodecTest, WhatWasDeletedIsAnsweredWithWhereTheLogBegins) {
   ASSERT_TRUE(log_->Reset({.offset = Offset(50), .index = Index(40), .term = Term(3)}).ok());
   const auto answer = AnswerEntries(*log_, Index(39), RequestFor(6, 12));
   ASSERT_TRUE(answer.ok()) << answer.status();
-  const auto read = DecodeEntriesResponse(Encode(*answer));
+  EntriesResponse with_state = *answer;
+  with_state.state = "what stood before";
+  const auto read = DecodeEntriesResponse(Encode(with_state));
   EXPECT_TRUE(read->entries.empty());
+  EXPECT_EQ(read->state, "what stood before");
   EXPECT_EQ(read->first.index, Index(40));
   EXPECT_EQ(read->first.offset, Offset(50));
   EXPECT_EQ(read->first.term, Term(3));

@@ -98,11 +98,16 @@ void Node::OnEntriesRequest(const std::string& payload, consensus::PeerResponder
   const broker::ShardExecutors& shard = host_->executors(request->group);
   env::Executor* const reader = shard.reader != nullptr ? shard.reader : shard.disk;
   shard.loop->Post(
-      [replica, reader, request = *request, responder = std::move(responder)]() mutable {
+      [this, replica, reader, request = *request, responder = std::move(responder)]() mutable {
+        std::string state;
+        if (request.group == kControllerGroup && request.from < replica->log()->first_index()) {
+          state = controller_->SnapshotState();
+        }
         reader->Post([log = replica->log(), committed = replica->committed_here(), request,
-                      responder = std::move(responder)]() mutable {
+                      state = std::move(state), responder = std::move(responder)]() mutable {
           auto response = AnswerEntries(*log, committed, request);
           if (!response.ok()) return responder.Respond(response.status());
+          response->state = std::move(state);
           responder.Respond(Encode(*response));
         });
       });

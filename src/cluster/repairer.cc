@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "base/strings.h"
 #include "cluster/entries_codec.h"
 #include "cluster/group_id.h"
@@ -85,8 +86,9 @@ class Repairer::Job : public std::enable_shared_from_this<Job> {
     auto response = answer.ok() ? DecodeEntriesResponse(*std::move(answer))
                                 : absl::StatusOr<EntriesResponse>(answer.status());
     if (response.ok() && response->entries.empty()) {
-      return OnLoop([self = shared_from_this(), first = response->first,
-                     start = response->start_offset] { self->TakePruned(first, start); });
+      return OnLoop([self = shared_from_this(), response = *std::move(response)] {
+        self->TakePruned(response.first, response.start_offset, response.state);
+      });
     }
     const absl::Status taken =
         response.ok() ? repair_->Take(response->entries, response->term_before) : response.status();
@@ -135,17 +137,25 @@ class Repairer::Job : public std::enable_shared_from_this<Job> {
     Fetch();
   }
 
-  // Retention has removed elsewhere what is damaged here: it is dropped here, too.
-  void TakePruned(const log::LogStart& first, Offset start) {
+  // Retention, or a snapshot, has removed elsewhere what is damaged here: it is dropped here, too.
+  void TakePruned(const log::LogStart& first, Offset start, const std::string& state) {
     if (first.index <= repair_->next_index()) {
       return AskAnother(absl::UnavailableError("it answered with nothing"));
     }
-    RunOnLog([start](log::Log& log) { return log.DeletePrefix(std::min(start, log.end_offset())); },
-             [self = shared_from_this(), first](const absl::Status& status) {
-               if (!status.ok()) return self->Finish(status);
-               if (first.index >= self->repair_->target().end_index) return self->Prepare();
-               self->OnReader([self, first] { self->StartAt(first); });
-             });
+    consensus::Replica::Owner::BeforeReset before;
+    if (patient_.group == kControllerGroup) {
+      before = owner_->dependencies_.controller->OnReset(start, state);
+    }
+    RunOnLog(
+        [start, before](log::Log& log) {
+          if (before) CAIRN_RETURN_IF_ERROR(before());
+          return log.DeletePrefix(std::min(start, log.end_offset()));
+        },
+        [self = shared_from_this(), first](const absl::Status& status) {
+          if (!status.ok()) return self->Finish(status);
+          if (first.index >= self->repair_->target().end_index) return self->Prepare();
+          self->OnReader([self, first] { self->StartAt(first); });
+        });
   }
 
   void Adopt() {

@@ -17,6 +17,9 @@ constexpr std::array<uint64_t, kFaults> kWeights = {20, 2, 2, 8, 6, 4, 4, 4, 8, 
 // Between two faults.
 constexpr int64_t kLeastPauseMs = 200;
 constexpr int64_t kMostPauseMs = 4'000;
+// How often, and how many times, it is tried to lose something.
+constexpr int64_t kLossPauseMs = 250;
+constexpr int kLossTries = 120;
 // A crash in the middle of the disk's work comes within this many changes.
 constexpr uint64_t kCrashWithinMutations = 400;
 
@@ -101,6 +104,7 @@ std::pair<size_t, size_t> Faults::AnyTwo() {
 }
 
 void Faults::Do(Fault fault) {
+  if (fault == Fault::kWipe || fault == Fault::kRot) return Lose(fault, kLossTries);
   ++counts_[static_cast<size_t>(fault)];
   const size_t number = AnyMachine();
   Machine& machine = cluster_.machine(number);
@@ -116,7 +120,8 @@ void Faults::Do(Fault fault) {
       }
       return;
     case Fault::kWipe:
-      return Wipe(number);
+    case Fault::kRot:
+      return;  // Lose does it
     case Fault::kPause:
       machine.Pause();
       return Later(50, 6'000, [&machine] { machine.Resume(); });
@@ -133,8 +138,6 @@ void Faults::Do(Fault fault) {
     case Fault::kEnospc:
       machine.SetFreeBytes(world_.dice.Below(300'000));
       return Later(1'000, 10'000, [&machine] { machine.SetFreeBytes(UINT64_MAX); });
-    case Fault::kRot:
-      return Rot(number);
     case Fault::kDelay: {
       const auto [a, b] = AnyTwo();
       const std::string from = cluster_.machine(a).name();
@@ -184,12 +187,23 @@ void Faults::Restart(size_t number, int64_t low_ms, int64_t high_ms) {
   });
 }
 
-// One disk at a time, and only when all that is committed is on the others in full number.
-void Faults::Wipe(size_t number) {
-  if (MayNotLose()) return;
+// One disk at a time, and only when all that is committed is on the others in full number: under
+// other faults it takes a while until that is so.
+void Faults::Lose(Fault fault, int tries) {
+  const size_t number = AnyMachine();
+  Machine& machine = cluster_.machine(number);
+  const bool may = !MayNotLose();
+  if (may && fault == Fault::kWipe) {
+    machine.Wipe();
+    Restart(number, 100, 10'000);
+  } else if (may && machine.Rot()) {
+    cluster_.history().LookAgain();  // somebody reads it
+  } else {
+    if (tries == 0) return;
+    return Later(kLossPauseMs, kLossPauseMs, [this, fault, tries] { Lose(fault, tries - 1); });
+  }
   losing_ = true;
-  cluster_.machine(number).Wipe();
-  Restart(number, 100, 10'000);
+  ++counts_[static_cast<size_t>(fault)];
 }
 
 // All that is committed must be on the other disks in full number, whole.
@@ -199,13 +213,6 @@ bool Faults::MayNotLose() {
   }
   const bool lost = std::exchange(losing_, !cluster_.Unsettled(true).empty());
   return lost || losing_;
-}
-
-void Faults::Rot(size_t number) {
-  if (MayNotLose()) return;
-  if (!cluster_.machine(number).Rot()) return;
-  losing_ = true;
-  cluster_.history().LookAgain();  // somebody reads it
 }
 
 void Faults::Split() {

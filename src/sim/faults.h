@@ -69,8 +69,7 @@ class Faults {
   void Crash(size_t number);
   void Restart(size_t number, int64_t low_ms, int64_t high_ms);
   bool MayNotLose();
-  void Wipe(size_t number);
-  void Rot(size_t number);
+  void Lose(Fault fault, int tries);
   void Split();
   void Drain();
   // Calls `what` in `low` to `high` ms, unless all was healed by then.

@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kLookEveryMs = 40;
 // Small, so that logs roll, retention has something to delete and reads go to the disk.
 constexpr int64_t kSegmentBytes = 128 << 10;
+constexpr int64_t kSegmentMs = 20'000;
 constexpr uint64_t kTailCacheBytes = 256 << 10;
 constexpr int64_t kRetentionIntervalMs = 5'000;
 constexpr cluster::MetadataLogOptions kMetadataLog = {.segment_bytes = 4 << 10,
@@ -31,6 +32,7 @@ SimCluster::SimCluster(World& world, size_t machines) : world_(world), history_(
     }
     options.broker.data_dir = "/data";
     options.broker.default_settings.segment_bytes = kSegmentBytes;
+    options.broker.default_settings.segment_ms = kSegmentMs;
     options.broker.default_partitions = 2;
     options.broker.tail_cache_bytes = kTailCacheBytes;
     options.broker.retention_interval_ms = kRetentionIntervalMs;
