@@ -102,9 +102,12 @@ absl::Status DataDirectory::Join(const base::Uuid& cluster_id, NodeId node) {
         identity_.cluster_id.ToString(), ", not to node ", node.value(), " of cluster ",
         cluster_id.ToString(), "; start with an empty --data-dir, or join the cluster it is of"));
   }
+  const Identity before = identity_;
   identity_.cluster_id = cluster_id;
   identity_.node = node;
-  return SaveIdentity();
+  const absl::Status saved = SaveIdentity();
+  if (!saved.ok()) identity_ = before;
+  return saved;
 }
 
 std::string DataDirectory::stable_path() const { return env::JoinPath(path_, "raft"); }

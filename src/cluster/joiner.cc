@@ -38,8 +38,9 @@ void Joiner::OnAnswer(const std::string& address, const absl::StatusOr<std::stri
   const auto response =
       answer.ok() ? DecodeJoinResponse(*answer) : absl::StatusOr<JoinResponse>(answer.status());
   if (response.ok()) {
-    stopped_ = true;
-    return dependencies_.joined(*response);
+    stopped_ = dependencies_.joined(*response).ok();
+    if (!stopped_) Pause();
+    return;
   }
   dependencies_.refused(address, response.status());
   if (round_.empty()) return Pause();

@@ -28,8 +28,8 @@ class Joiner : public std::enable_shared_from_this<Joiner> {
     // Whom to ask, looked up anew for each round; may be empty now.
     std::function<std::vector<std::string>()> addresses;
     JoinRequest request;
-    // Let in: on the executor, once.
-    absl::AnyInvocable<void(const JoinResponse&)> joined;
+    // Let in: on the executor. After an error, which is of the disk, it is called again.
+    absl::AnyInvocable<absl::Status(const JoinResponse&)> joined;
     // An address did not let us in, yet.
     absl::AnyInvocable<void(const std::string& address, const absl::Status& why)> refused;
   };

@@ -164,13 +164,15 @@ absl::Status Node::Start() {
             absl::Status status = directory_->Join(response.cluster_id, response.node);
             if (status.ok()) status = StartMember(NodeId());
             if (!status.ok()) {
-              return Event(EventLevel::kError, "joining failed",
-                           {{"error", std::string(status.message())}});
+              Event(EventLevel::kError, "joining failed, to be tried again",
+                    {{"error", std::string(status.message())}});
+              return status;
             }
             transport_->UpdateIdentity(Identity());
             Event(EventLevel::kInfo, "joined",
                   {{"cluster", response.cluster_id.ToString()},
                    {"node_id", base::StrCat(response.node.value())}});
+            return absl::OkStatus();
           },
       .refused =
           [this](const std::string& address, const absl::Status& why) {
@@ -194,9 +196,9 @@ void Node::StartTransport() {
 // The node has a number: group 0 runs here.
 absl::Status Node::StartMember(NodeId first_voter) {
   const auto& identity = directory_->identity();
-  self_ = identity.node.value();
   CAIRN_ASSIGN_OR_RETURN(auto opened,
                          controller_->Open(*stable_, identity.cluster_id, first_voter));
+  self_ = identity.node.value();
   const Metadata foreseen = Foreseen(*controller_->view(), *opened.log);
   for (const auto& [node, info] : foreseen.nodes) {
     if (node != identity.node && info.is_member()) {

@@ -87,6 +87,17 @@ TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusedComesAgain) {
   away.SetIoErrors(0);
   EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
 }
+// It had said that it belongs to the cluster, and took no part until it was started again.
+TEST_P(MetadataLogTest, ADiskThatFailsWhileANodeJoinsIsTriedAgain) {
+  Machine& replaced = cluster_.machine(2);
+  ASSERT_NO_FATAL_FAILURE(Change());
+  replaced.Wipe();
+  replaced.Boot();
+  replaced.SetIoErrors(GetParam() == 1 ? 1'000 : 300);
+  world_.fabric.RunFor(15 * kSecond);
+  replaced.SetIoErrors(0);
+  EXPECT_TRUE(RunUntil([&] { return KnowsAll(replaced); }));
+}
 INSTANTIATE_TEST_SUITE_P(Seeds, MetadataLogTest, testing::Range<uint64_t>(1, 9));
 
 }  // namespace
