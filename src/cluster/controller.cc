@@ -59,8 +59,8 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
     CAIRN_RETURN_IF_ERROR(opened.log->Write(first));
     CAIRN_RETURN_IF_ERROR(opened.log->Sync());
   }
-  CAIRN_ASSIGN_OR_RETURN(opened.state,
-                         consensus::LoadCoreState(*opened.log, stable, kControllerGroup));
+  opened.state = consensus::LoadCoreState(*opened.log, stable, kControllerGroup);
+  if (!opened.state.ok() && !opened.log->damaged()) return opened.state.status();
   CAIRN_ASSIGN_OR_RETURN(MetadataSnapshot snapshot, snapshot_->Load());
   metadata_ = std::move(snapshot.metadata);
   applied_ = snapshot.applied;
@@ -75,6 +75,16 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
 
 void Controller::SetReplica(std::shared_ptr<consensus::RaftReplica> replica) {
   replica_ = std::move(replica);
+}
+
+std::shared_ptr<log::Log> Controller::damaged_log() const {
+  base::MutexLock lock(mutex_);
+  return damaged_log_;
+}
+
+void Controller::SetDamagedLog(std::shared_ptr<log::Log> log) {
+  base::MutexLock lock(mutex_);
+  damaged_log_ = std::move(log);
 }
 
 std::shared_ptr<const MetadataView> Controller::view() const {

@@ -73,13 +73,17 @@ class Controller final : public consensus::Replica::Owner {
   // Errors: DATA_LOSS, UNIMPLEMENTED (Metadata::Decode), those of the log.
   struct Opened {
     std::unique_ptr<log::Log> log;
-    consensus::CoreState state;
+    // DATA_LOSS: it is damaged where it says which terms it holds.
+    absl::StatusOr<consensus::CoreState> state;
   };
   absl::StatusOr<Opened> Open(consensus::StableStore& stable, const base::Uuid& cluster_id,
                               NodeId first_voter);
   void SetReplica(std::shared_ptr<consensus::RaftReplica> replica);
   consensus::RaftReplica& replica() { return *replica_; }
   std::shared_ptr<consensus::RaftReplica> shared_replica() const { return replica_; }
+  // The log while it is too damaged for a replica; null when it is not. Any thread.
+  std::shared_ptr<log::Log> damaged_log() const;
+  void SetDamagedLog(std::shared_ptr<log::Log> log);
   // The log is whole again: what could not be read of it can be applied.
   void OnRepaired();
 
@@ -133,6 +137,7 @@ class Controller final : public consensus::Replica::Owner {
 
   mutable base::Mutex mutex_;
   std::shared_ptr<const MetadataView> view_ CAIRN_GUARDED_BY(mutex_);
+  std::shared_ptr<log::Log> damaged_log_ CAIRN_GUARDED_BY(mutex_);
 };
 
 }  // namespace cairn::cluster

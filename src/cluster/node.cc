@@ -199,12 +199,25 @@ absl::Status Node::StartMember(NodeId first_voter) {
   CAIRN_ASSIGN_OR_RETURN(auto opened,
                          controller_->Open(*stable_, identity.cluster_id, first_voter));
   self_ = identity.node.value();
+  bool alone = true;
   const Metadata foreseen = Foreseen(*controller_->view(), *opened.log);
   for (const auto& [node, info] : foreseen.nodes) {
     if (node != identity.node && info.is_member()) {
       transport_->SetPeer(node, info.description.rpc_address);
+      alone = false;
     }
   }
+  if (opened.state.ok()) {
+    RunMember(std::move(opened.log), *std::move(opened.state));
+  } else if (alone) {
+    return opened.state.status();
+  } else {
+    RepairController(std::move(opened.log));
+  }
+  return absl::OkStatus();
+}
+
+void Node::RunMember(std::unique_ptr<log::Log> log, consensus::CoreState state) {
   const broker::ShardExecutors& shard = host_->executors(kControllerGroup);
   auto replica = std::make_shared<consensus::RaftReplica>(
       consensus::RaftReplica::Dependencies{
@@ -220,10 +233,10 @@ absl::Status Node::StartMember(NodeId first_voter) {
           .on_closed = [this](GroupId group,
                               const absl::Status& why) { OnGroupClosed(group, why); }},
       consensus::RaftReplica::Options{.group = kControllerGroup,
-                                      .self = identity.node,
+                                      .self = id(),
                                       .election_timeout_ms = options_.timeouts.election_ms,
                                       .heartbeat_ms = options_.timeouts.heartbeat_ms},
-      std::move(opened.log), std::move(opened.state), *controller_);
+      std::move(log), std::move(state), *controller_);
   controller_->SetReplica(replica);
   keeper_ = std::make_shared<Keeper>(Keeper::Dependencies{
       .clock = dependencies_.clock,
@@ -231,7 +244,7 @@ absl::Status Node::StartMember(NodeId first_voter) {
       .host = host_.get(),
       .controller = controller_,
       .transport = transport_.get(),
-      .self = identity.node,
+      .self = id(),
       .run = [this](Command command,
                     Controller::Done done) { RunCommandHere(std::move(command), std::move(done)); },
       .gossip = dependencies_.gossip,
@@ -244,7 +257,7 @@ absl::Status Node::StartMember(NodeId first_voter) {
               ArrangeReplicas();
             });
           }});
-  repairer_ = MakeRepairer();
+  if (repairer_ == nullptr) repairer_ = MakeRepairer();
   // What the last run knew: the peers, and the replicas that are here.
   const auto view = controller_->view();
   loop().Post([this, view, replica] {
@@ -253,7 +266,6 @@ absl::Status Node::StartMember(NodeId first_voter) {
   });
   keeper_->Start();
   member_ = true;
-  return absl::OkStatus();
 }
 
 absl::Status Node::CheckRunning() const {

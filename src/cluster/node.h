@@ -203,6 +203,10 @@ class Node final : public broker::Broker,
 
   Node(Dependencies dependencies, NodeOptions options);
   absl::Status StartMember(NodeId first_voter);
+  void RunMember(std::unique_ptr<log::Log> log, consensus::CoreState state);
+  // Until the others have repaired it, the node takes no part.
+  void RepairController(std::unique_ptr<log::Log> log);
+  void LookAtDamagedController();
   void StartTransport();
   consensus::PeerIdentity Identity() const;
   env::Executor& loop() const { return *host_->executors(kControllerGroup).loop; }

@@ -33,6 +33,10 @@ NodeHealth Node::Health() const {
 
 absl::Status Node::CheckMember() const {
   CAIRN_RETURN_IF_ERROR(CheckRunning());
+  if (!member_ && controller_ != nullptr && controller_->damaged_log() != nullptr) {
+    return absl::UnavailableError(
+        "the log of the controller's group is damaged here, and being repaired from other nodes");
+  }
   if (!member_) return absl::UnavailableError("the node has not joined its cluster yet");
   if (metadata()->metadata.cluster_id.is_nil()) {
     return absl::UnavailableError("the node waits for the cluster's metadata");

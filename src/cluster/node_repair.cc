@@ -13,6 +13,7 @@ namespace cairn::cluster {
 namespace {
 
 constexpr int64_t kDamageTimeoutNs = 5'000'000'000;
+constexpr int64_t kLookPauseNs = 1'000'000'000;
 
 }  // namespace
 
@@ -63,8 +64,22 @@ std::vector<NodeId> Node::SourcesOf(GroupId group) const {
   return sources;
 }
 
+void Node::RepairController(std::unique_ptr<log::Log> log) {
+  controller_->SetDamagedLog(std::move(log));
+  if (repairer_ == nullptr) repairer_ = MakeRepairer();
+  LookAtDamagedController();
+}
+
+void Node::LookAtDamagedController() {
+  loop().PostAfter(kLookPauseNs, [this, alive = alive_] {
+    if (!*alive || controller_->damaged_log() == nullptr) return;
+    repairer_->Look();
+    LookAtDamagedController();
+  });
+}
+
 void Node::ReportDamage(const DamageReport& report) {
-  keeper_->TakeDamage(id(), report);
+  if (member_) keeper_->TakeDamage(id(), report);
   const std::string payload = Encode(report);
   const auto view = metadata();
   for (const auto& [node, info] : view->metadata.nodes) {
@@ -77,6 +92,14 @@ void Node::ReportDamage(const DamageReport& report) {
 void Node::ReopenReplica(GroupId group) {
   host_->admin().Post([this, group] {
     if (stopping_) return;
+    if (group == kControllerGroup) {
+      controller_->SetDamagedLog(nullptr);
+      if (const absl::Status started = StartMember(NodeId()); !started.ok()) {
+        Event(EventLevel::kError, "repaired log of the controller not opened",
+              {{"error", std::string(started.message())}});
+      }
+      return;
+    }
     CloseReplica(group,
                  absl::UnavailableError("the log of the replica was repaired, it is opened again"));
   });

@@ -234,42 +234,52 @@ Repairer::Patient Repairer::OfReplica(GroupId group,
   return patient;
 }
 
+// What was closed or removed meanwhile may have been made anew, in the same place.
+Repairer::Patient Repairer::OfClosedLog(GroupId group, std::shared_ptr<log::Log> log,
+                                        std::function<std::shared_ptr<log::Log>()> here) const {
+  const broker::ShardExecutors& shard = dependencies_.host->executors(group);
+  Patient patient;
+  patient.group = group;
+  patient.log = log;
+  patient.loop = shard.loop;
+  patient.reader = shard.reader != nullptr ? shard.reader : shard.disk;
+  patient.run_on_log = [host = dependencies_.host, loop = shard.loop, group, log = std::move(log),
+                        here = std::move(here)](consensus::Replica::LogOperation operation,
+                                                absl::AnyInvocable<void(absl::Status)> done) {
+    loop->Post([host, group, log, here, operation = std::move(operation),
+                done = std::move(done)]() mutable {
+      host->group_commit(group).Run(
+          [log, here, operation = std::move(operation)]() mutable {
+            if (here() != log) return absl::UnavailableError("the replica was closed");
+            return operation(*log);
+          },
+          std::move(done));
+    });
+  };
+  return patient;
+}
+
 std::vector<Repairer::Patient> Repairer::Damaged() const {
   std::vector<Patient> patients;
-  if (Patient patient = OfReplica(kControllerGroup, dependencies_.controller->shared_replica());
-      patient.log->damaged()) {
-    patients.push_back(std::move(patient));
+  const auto controller = dependencies_.controller;
+  if (auto replica = controller->shared_replica(); replica != nullptr) {
+    if (replica->log()->damaged()) {
+      patients.push_back(OfReplica(kControllerGroup, std::move(replica)));
+    }
+  } else if (auto log = controller->damaged_log(); log != nullptr) {
+    patients.push_back(OfClosedLog(kControllerGroup, std::move(log),
+                                   [controller] { return controller->damaged_log(); }));
   }
   for (const auto& hosted : dependencies_.host->All()) {
     const GroupId group = hosted->spec.group;
     if (hosted->replica != nullptr) {
       if (hosted->replica->log()->damaged()) patients.push_back(OfReplica(group, hosted->replica));
     } else if (hosted->damaged_log != nullptr) {
-      const broker::ShardExecutors& shard = dependencies_.host->executors(group);
-      Patient patient;
-      patient.group = group;
-      patient.log = hosted->damaged_log;
-      patient.loop = shard.loop;
-      patient.reader = shard.reader != nullptr ? shard.reader : shard.disk;
-      patient.run_on_log = [host = dependencies_.host, loop = shard.loop, group,
-                            log = hosted->damaged_log](
-                               consensus::Replica::LogOperation operation,
-                               absl::AnyInvocable<void(absl::Status)> done) {
-        loop->Post(
-            [host, group, log, operation = std::move(operation), done = std::move(done)]() mutable {
-              host->group_commit(group).Run(
-                  [host, group, log, operation = std::move(operation)]() mutable {
-                    // What was removed meanwhile may have been made anew, in the same place.
-                    const auto here = host->Find(group);
-                    if (here == nullptr || here->damaged_log != log) {
-                      return absl::Status(absl::UnavailableError("the replica was closed"));
-                    }
-                    return operation(*log);
-                  },
-                  std::move(done));
-            });
-      };
-      patients.push_back(std::move(patient));
+      patients.push_back(
+          OfClosedLog(group, hosted->damaged_log, [host = dependencies_.host, group] {
+            const auto now = host->Find(group);
+            return now != nullptr ? now->damaged_log : nullptr;
+          }));
     }
   }
   return patients;
@@ -282,7 +292,8 @@ void Repairer::Look() {
   for (const Patient& patient : patients) {
     // Before it is repaired: it must not vote.
     if (patient.group == kControllerGroup) {
-      dependencies_.controller->replica().CheckDamage();
+      const auto replica = dependencies_.controller->shared_replica();
+      if (replica != nullptr) replica->CheckDamage();
     } else if (const auto hosted = dependencies_.host->Find(patient.group);
                hosted != nullptr && hosted->replica != nullptr) {
       patient.loop->Post([replica = hosted->replica] { replica->CheckDamage(); });
@@ -352,7 +363,9 @@ void Repairer::OnJobDone(GroupId group, const absl::Status& status, const std::s
 
 void Repairer::OnRepaired(GroupId group) {
   if (group == kControllerGroup) {
-    dependencies_.controller->replica().CheckDamage();
+    const auto replica = dependencies_.controller->shared_replica();
+    if (replica == nullptr) return dependencies_.reopen(group);
+    replica->CheckDamage();
     return dependencies_.controller->OnRepaired();
   }
   const auto hosted = dependencies_.host->Find(group);

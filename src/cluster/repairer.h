@@ -78,6 +78,9 @@ class Repairer : public std::enable_shared_from_this<Repairer> {
 
   std::vector<Patient> Damaged() const;
   Patient OfReplica(GroupId group, std::shared_ptr<consensus::RaftReplica> replica) const;
+  // `here` gives the log that is in its place now.
+  Patient OfClosedLog(GroupId group, std::shared_ptr<log::Log> log,
+                      std::function<std::shared_ptr<log::Log>()> here) const;
   void Report(const std::vector<Patient>& patients);
   void OnJobDone(GroupId group, const absl::Status& status, const std::string& words);
   void OnRepaired(GroupId group);

@@ -16,8 +16,8 @@ class MetadataLogTest : public SimClusterTest, public testing::WithParamInterfac
   MetadataLogTest() : SimClusterTest(GetParam()) {}
 
   // Each changes a setting, which tells how far a node has come.
-  void Change() {
-    for (int64_t i = 0; i < kCommands; ++i) {
+  void Change(int64_t commands = kCommands) {
+    for (int64_t i = 0; i < commands; ++i) {
       bool done = false;
       ASSERT_TRUE(RunUntil([&] {
         cluster_.machine(0).node().RunCommand(
@@ -87,6 +87,26 @@ TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusedComesAgain) {
   away.SetIoErrors(0);
   EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
 }
+// The repair of its log dropped what nobody had any more, and left a log that began behind the
+// metadata on its disk: it never started again.
+TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetadata) {
+  Machine& rotten = cluster_.machine(2);
+  for (int i = 0; i < 16; ++i) {
+    ASSERT_NO_FATAL_FAILURE(Change(30 + i));
+    ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
+    rotten.Rot();
+    rotten.Crash(true);
+    ASSERT_NO_FATAL_FAILURE(Change(8));
+    rotten.Boot();
+    cluster_.history().LookAgain();  // somebody reads it
+    ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
+        << cluster_.Unsettled(false);
+    rotten.Crash(true);
+    rotten.Boot();  // a finding when it cannot
+  }
+  EXPECT_GT(rotten.flips(), 3U);
+}
+
 // It had said that it belongs to the cluster, and took no part until it was started again.
 TEST_P(MetadataLogTest, ADiskThatFailsWhileANodeJoinsIsTriedAgain) {
   Machine& replaced = cluster_.machine(2);

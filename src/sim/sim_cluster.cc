@@ -77,10 +77,44 @@ void SimCluster::LookAtAll() {
   for (size_t i = 0; i < machines_.size(); ++i) history_.Look(*machines_[i], i);
 }
 
+// All members are there, and hold the configuration that is in force: whichever of them is lost,
+// the others know who they are.
+std::string SimCluster::UnsettledMembers(
+    const consensus::Configuration& configuration,
+    const std::function<std::shared_ptr<consensus::RaftReplica>(Machine&)>& replica_on) const {
+  for (const consensus::Member& member : configuration.members()) {
+    const auto number = MachineOf(member.node);
+    if (!number) {
+      return base::StrCat("node ", member.node.value(), " is still among its members ",
+                          configuration.ToString());
+    }
+    const auto replica = replica_on(*machines_[*number]);
+    const consensus::ReplicaStatus status =
+        replica != nullptr ? replica->Status() : consensus::ReplicaStatus();
+    if (status.configuration != configuration || !status.configuration_committed) {
+      return base::StrCat(machines_[*number]->name(), " has the members ",
+                          status.configuration.ToString(), " of ", configuration.ToString());
+    }
+  }
+  return "";
+}
+
+std::string SimCluster::UnsettledController() const {
+  for (const auto& machine : machines_) {
+    const auto replica = machine->node().controller_replica();
+    if (!replica->serves()) continue;
+    return UnsettledMembers(replica->Status().configuration,
+                            [](Machine& member) { return member.node().controller_replica(); });
+  }
+  return "nobody leads";
+}
+
 std::string SimCluster::Unsettled(bool with_placement) {
   for (const auto& machine : machines_) {
     if (!machine->works()) return machine->name() + " is not up";
-    if (machine->node().id().value() == 0) return machine->name() + " is not a member";
+    if (machine->node().controller_replica() == nullptr) {
+      return machine->name() + " is not a member";
+    }
   }
   const auto view = Metadata();
   if (view->metadata.topics.size() < least_topics_) return "the metadata are not known";
@@ -96,6 +130,11 @@ std::string SimCluster::Unsettled(bool with_placement) {
     if (!status.open || !history_.IsComplete(controller->group(), status.high_watermark)) {
       return base::StrCat(machine->name(), " has the controller's log up to ",
                           status.high_watermark.value(), " only, trouble: ", status.trouble);
+    }
+  }
+  if (with_placement) {
+    if (std::string why = UnsettledController(); !why.empty()) {
+      return base::StrCat("the controller's group: ", why);
     }
   }
   for (const auto& [number, topic] : view->metadata.topics) {
@@ -156,7 +195,8 @@ std::string SimCluster::UnsettledPartition(const cluster::Metadata& metadata,
     return base::StrCat("its members are ", leading->configuration.ToString(), ", wanted ",
                         wanted.ToString());
   }
-  return "";
+  return UnsettledMembers(
+      wanted, [group](Machine& member) { return member.node().host().Find(group)->replica; });
 }
 
 }  // namespace cairn::sim

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,10 @@ class SimCluster {
   bool knows_topics() const { return Metadata()->metadata.topics.size() >= least_topics_; }
 
  private:
+  std::string UnsettledMembers(
+      const consensus::Configuration& configuration,
+      const std::function<std::shared_ptr<consensus::RaftReplica>(Machine&)>& replica_on) const;
+  std::string UnsettledController() const;
   std::string UnsettledPartition(const cluster::Metadata& metadata, const cluster::Topic& topic,
                                  size_t partition, bool with_placement);
 

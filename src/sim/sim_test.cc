@@ -55,8 +55,6 @@ TEST(SimTest, SurvivesAllFaultsTogether) {
 
 // A follower whose cut failed, with its disk, showed what it should have cut: what it knew of the
 // commit was more than it had.
-// And, when disks were lost more often: the repair of the controller's log dropped a beginning that
-// the others had cut, and left a log that began behind the metadata on this disk.
 TEST(SimTest, ACutThatFailedShowsNothingThatWasNotCommitted) {
   ExpectNothing(Options(6, "all", 380'000));
 }
