@@ -1,8 +1,11 @@
 #include "process/server_process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,29 @@ namespace {
 constexpr auto kPatience = std::chrono::seconds(60);
 constexpr char kListening[] = "listening on ";
 
+bool CanListen(int type, uint16_t port) {
+  const int socket_fd = socket(AF_INET, type, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool can = bind(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  close(socket_fd);
+  return can;
+}
+
+// One that is free, and below those that the kernel gives to connections: a server that is started
+// again must not find a client of another test at its address.
+std::string OwnPort() {
+  constexpr uint32_t kFirst = 10'000;
+  constexpr uint32_t kPorts = 20'000;
+  static uint32_t next = static_cast<uint32_t>(getpid()) * 101;
+  for (;;) {
+    const auto port = static_cast<uint16_t>(kFirst + next++ % kPorts);
+    if (CanListen(SOCK_STREAM, port) && CanListen(SOCK_DGRAM, port)) return std::to_string(port);
+  }
+}
+
 }  // namespace
 
 ServerProcess::~ServerProcess() {
@@ -33,7 +59,7 @@ void ServerProcess::Start(const std::vector<std::string>& prefix,
 
 bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
                              const std::vector<std::string>& extra_flags) {
-  const std::string port = address_.empty() ? "0" : address_.substr(address_.rfind(':') + 1);
+  const std::string port = address_.empty() ? OwnPort() : address_.substr(address_.rfind(':') + 1);
   std::vector<std::string> arguments = prefix;
   for (const std::string& part :
        Cairn({"server", "--data-dir", data_dir_, "--rpc-port", port, "--log-format", "json"})) {
@@ -41,7 +67,7 @@ bool ServerProcess::TryStart(const std::vector<std::string>& prefix,
   }
   arguments.insert(arguments.end(), extra_flags.begin(), extra_flags.end());
   if (std::find(extra_flags.begin(), extra_flags.end(), "--bind-addr") == extra_flags.end()) {
-    const std::string gossip = gossip_address_.empty() ? "127.0.0.1:0" : gossip_address_;
+    const std::string gossip = gossip_address_.empty() ? "127.0.0.1:" + OwnPort() : gossip_address_;
     arguments.insert(arguments.end(), {"--bind-addr", gossip});
   }
   const std::string out = scratch_ / "out";
