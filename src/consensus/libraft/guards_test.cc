@@ -244,6 +244,18 @@ TEST(GuardsTest, G15AConfigurationThatIsReplacedIsNotTakenForCommitted) {
   EXPECT_EQ(node.core().configuration(), Voters({1, 2, 3}));
 }
 
+// Seed 129 of ten simulated minutes: the guard looked for a configuration of the log that was being
+// dropped, and the node ended.
+TEST(GuardsTest, G15NothingIsTakenForCommittedWhileASnapshotIsInstalled) {
+  LoneCore node(3, StateOf(1, Voters({1, 2, 3})));
+  node.Append(1, 1, 1, 1, {ConfigurationEntry(2, 1, Voters({1, 2, 3}, {4}))});
+  node.Persist();
+  node.Receive(1, InstallSnapshot{Term(1), Index(50), Term(1), Index(40),
+                                  Voters({1, 2, 3}, {5}).Encode(), Offset(0), ""});
+  node.Append(1, 1, 50, 1, {ConfigurationEntry(51, 1, Voters({1, 2, 3, 5}))});
+  EXPECT_EQ(node.core().last_index(), Index(50));
+}
+
 TEST(GuardsTest, G16ATransferWaitsForTheFollowersAcknowledgement) {
   ExpectNeeds(&Guards::hand_over_when_matched, [](const Guards& guards) -> AssertionResult {
     LoneCore leader(1, StateOf(1, Voters({1, 2, 3})), guards);

@@ -109,7 +109,9 @@ void LibraftCore::Take(NodeId from, const AppendEntries& message) {
 
 void LibraftCore::TakeAppendPart(NodeId from, const AppendEntries& message, Index prev_index,
                                  Term prev_term, std::span<const log::Entry> entries) {
-  const Index uncommitted(raft_.configuration_uncommitted_index);
+  // While a snapshot is installed the engine ignores entries, and what it says of its
+  // configurations is of the log that is being dropped.
+  const Index uncommitted(installing_ ? 0 : raft_.configuration_uncommitted_index);
   if (guards_.commit_before_next_change && uncommitted.value() > 0 && !entries.empty() &&
       entries.front().header.kind == log::EntryKind::kConfiguration && uncommitted <= prev_index &&
       terms_.TermAt(prev_index) == prev_term) {  // G15
