@@ -1,5 +1,6 @@
 #include "sim/machine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cluster/group_id.h"
@@ -286,7 +287,7 @@ bool Machine::Rot() {
   // Of an entry: the header block has two copies of what it says, and room to spare.
   const uint64_t byte = log::kStoreHeaderBytes + dice_.Below(chosen.size - log::kStoreHeaderBytes);
   if (!fs_->FlipBit(chosen.path, byte * 8 + dice_.Below(8)).ok()) return false;
-  flipped_.push_back({chosen.path, byte, ByteOf(chosen.path, byte).value_or('\0')});
+  flipped_.push_back({chosen.path, byte, Around(chosen.path, byte)});
   rotten_ = true;
   ++flips_;
   world_.Note(base::StrCat(name(), " rots: ", chosen.path, " at byte ", byte));
@@ -304,20 +305,22 @@ std::vector<std::shared_ptr<consensus::RaftReplica>> Machine::Replicas() const {
   return replicas;
 }
 
-std::optional<char> Machine::ByteOf(const std::string& path, uint64_t byte) {
+// Not the byte alone: a repaired header says other things of what was durable, and with them has
+// another checksum, of which a byte may well be the flipped one.
+std::string Machine::Around(const std::string& path, uint64_t byte) {
   const Calm calm(*this);
   const auto file = fs_->Open(path, env::OpenMode::kReadOnly);
-  char found = '\0';
-  if (!file.ok()) return std::nullopt;
-  const auto got = (*file)->ReadAt(byte, {&found, 1});
-  if (!got.ok() || *got == 0) return std::nullopt;
+  if (!file.ok()) return "";
+  std::string found(2 * log::kEntryHeaderBytes, '\0');
+  const uint64_t from = byte - std::min<uint64_t>(byte, log::kEntryHeaderBytes);
+  const auto got = (*file)->ReadAt(from, {found.data(), found.size()});
+  found.resize(got.ok() && from + *got > byte ? *got : 0);
   return found;
 }
 
 bool Machine::RotRemains() {
-  std::erase_if(flipped_, [this](const FlippedBit& bit) {
-    return ByteOf(bit.path, bit.byte) != std::optional<char>(bit.rotten);
-  });
+  std::erase_if(flipped_,
+                [this](const FlippedBit& bit) { return Around(bit.path, bit.byte) != bit.around; });
   return !flipped_.empty();
 }
 

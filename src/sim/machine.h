@@ -136,7 +136,7 @@ class Machine {
   void Bury();
   void AcceptNext();
   int64_t DiskLatency();
-  std::optional<char> ByteOf(const std::string& path, uint64_t byte);
+  std::string Around(const std::string& path, uint64_t byte);
 
   World& world_;
   const Options options_;
@@ -164,7 +164,7 @@ class Machine {
   struct FlippedBit {
     std::string path;
     uint64_t byte;
-    char rotten;
+    std::string around;  // with the flipped bit
   };
   std::vector<FlippedBit> flipped_;
   int64_t disk_latency_ns_;
