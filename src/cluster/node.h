@@ -205,8 +205,8 @@ class Node final : public broker::Broker,
   absl::Status StartMember(NodeId first_voter);
   void RunMember(std::unique_ptr<log::Log> log, consensus::CoreState state);
   // Until the others have repaired it, the node takes no part.
-  void RepairController(std::unique_ptr<log::Log> log);
-  void LookAtDamagedController();
+  void RepairController(std::shared_ptr<log::Log> log);
+  void LookAtDamaged(std::shared_ptr<log::Log> log);
   void StartTransport();
   consensus::PeerIdentity Identity() const;
   env::Executor& loop() const { return *host_->executors(kControllerGroup).loop; }

@@ -64,17 +64,17 @@ std::vector<NodeId> Node::SourcesOf(GroupId group) const {
   return sources;
 }
 
-void Node::RepairController(std::unique_ptr<log::Log> log) {
-  controller_->SetDamagedLog(std::move(log));
+void Node::RepairController(std::shared_ptr<log::Log> log) {
+  controller_->SetDamagedLog(log);
   if (repairer_ == nullptr) repairer_ = MakeRepairer();
-  LookAtDamagedController();
+  LookAtDamaged(std::move(log));
 }
 
-void Node::LookAtDamagedController() {
-  loop().PostAfter(kLookPauseNs, [this, alive = alive_] {
-    if (!*alive || controller_->damaged_log() == nullptr) return;
+void Node::LookAtDamaged(std::shared_ptr<log::Log> log) {
+  loop().PostAfter(kLookPauseNs, [this, alive = alive_, log = std::move(log)]() mutable {
+    if (!*alive || controller_->damaged_log() != log) return;
     repairer_->Look();
-    LookAtDamagedController();
+    LookAtDamaged(std::move(log));
   });
 }
 
@@ -95,8 +95,11 @@ void Node::ReopenReplica(GroupId group) {
     if (group == kControllerGroup) {
       controller_->SetDamagedLog(nullptr);
       if (const absl::Status started = StartMember(NodeId()); !started.ok()) {
-        Event(EventLevel::kError, "repaired log of the controller not opened",
+        Event(EventLevel::kError, "repaired log of the controller not opened, to be tried again",
               {{"error", std::string(started.message())}});
+        loop().PostAfter(kLookPauseNs, [this, alive = alive_, group] {
+          if (*alive) ReopenReplica(group);
+        });
       }
       return;
     }

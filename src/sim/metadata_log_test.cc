@@ -99,6 +99,9 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
     ASSERT_NO_FATAL_FAILURE(Change(8));
     rotten.Boot();
     cluster_.history().LookAgain();  // somebody reads it
+    rotten.SetIoErrors(i % 2 == 0 ? 0 : 300);
+    world_.fabric.RunFor(3 * kSecond);
+    rotten.SetIoErrors(0);
     ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
         << cluster_.Unsettled(false);
     rotten.Crash(true);

@@ -40,10 +40,11 @@ std::string OwnPort() {
   constexpr uint32_t kFirst = 10'000;
   constexpr uint32_t kPorts = 20'000;
   static uint32_t next = static_cast<uint32_t>(getpid()) * 101;
-  for (;;) {
+  for (uint32_t tried = 0; tried < kPorts; ++tried) {
     const auto port = static_cast<uint16_t>(kFirst + next++ % kPorts);
     if (CanListen(SOCK_STREAM, port) && CanListen(SOCK_DGRAM, port)) return std::to_string(port);
   }
+  return "0";
 }
 
 }  // namespace
