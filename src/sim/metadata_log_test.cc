@@ -30,6 +30,14 @@ class MetadataLogTest : public SimClusterTest, public testing::WithParamInterfac
       }));
     }
   }
+  // Away for long, and back on a disk of which so many calls in 1,000 fail, from now on.
+  void FailWhileItCatchesUp(Machine& away, uint64_t permille) {
+    away.Crash(true);
+    ASSERT_NO_FATAL_FAILURE(Change());
+    away.Boot();
+    away.SetIoErrors(permille);
+    world_.fabric.RunFor(2 * kSecond);
+  }
   static int64_t GraceMs(Machine& machine) {
     return machine.node().metadata()->metadata.settings.grace_ms;
   }
@@ -64,11 +72,7 @@ TEST_P(MetadataLogTest, WhoLacksItsBeginningGetsASnapshot) {
 // Its log began behind the snapshot that its disk had not taken, and it never started again.
 TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusesTakesNothingAway) {
   Machine& away = cluster_.machine(2);
-  away.Crash(true);
-  ASSERT_NO_FATAL_FAILURE(Change());
-  away.Boot();
-  away.SetIoErrors(300);
-  world_.fabric.RunFor(2 * kSecond);
+  ASSERT_NO_FATAL_FAILURE(FailWhileItCatchesUp(away, 300));
   away.SetIoErrors(0);
   away.Crash(true);
   away.Boot();  // a finding when it cannot
@@ -78,11 +82,7 @@ TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusesTakesNothingAway) {
 // Without a restart, too.
 TEST_P(MetadataLogTest, ASnapshotThatTheDiskRefusedComesAgain) {
   Machine& away = cluster_.machine(2);
-  away.Crash(true);
-  ASSERT_NO_FATAL_FAILURE(Change());
-  away.Boot();
-  away.SetIoErrors(1'000);
-  world_.fabric.RunFor(2 * kSecond);
+  ASSERT_NO_FATAL_FAILURE(FailWhileItCatchesUp(away, 1'000));
   ASSERT_FALSE(KnowsAll(away) && FirstIndex(away) > Index(kCommands));
   away.SetIoErrors(0);
   EXPECT_TRUE(RunUntil([&] { return KnowsAll(away) && Settled(); })) << cluster_.Unsettled(false);
@@ -99,7 +99,7 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
     ASSERT_NO_FATAL_FAILURE(Change(8));
     rotten.Boot();
     cluster_.history().LookAgain();  // somebody reads it
-    rotten.SetIoErrors(i % 2 == 0 ? 0 : 300);
+    rotten.SetIoErrors(i % 2 == 0 ? 0 : 40);
     world_.fabric.RunFor(3 * kSecond);
     rotten.SetIoErrors(0);
     ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
