@@ -99,9 +99,10 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
     ASSERT_NO_FATAL_FAILURE(Change(8));
     rotten.Boot();
     cluster_.history().LookAgain();  // somebody reads it
-    rotten.SetIoErrors(i % 2 == 0 ? 0 : 40);
+    rotten.SetIoErrors(i % 2 == 0 ? 0 : 300);
     world_.fabric.RunFor(3 * kSecond);
     rotten.SetIoErrors(0);
+    cluster_.history().LookAgain();  // a log that was opened again has not been read
     ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
         << cluster_.Unsettled(false);
     rotten.Crash(true);
