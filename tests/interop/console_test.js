@@ -39,7 +39,7 @@ before(async () => {
   nodes = [first, ...more];
   await until("three nodes", async () => (await first.nodes())?.length === 3, first.lines);
   for (const [topic, partitions] of [["orders", "3"], ["clicks.raw", "1"], ["hostile", "1"]]) {
-    await first.ask("topic", "create", topic, "--partitions", partitions);
+    await run(kCairn, ["topic", "create", topic, "--partitions", partitions, "--addr", first.rpc]);
   }
   await until("all in sync", async () => (await first.ask("cluster", "why"))?.waits.length === 0 &&
     (await first.ask("cluster", "status"))?.partitions.every(({ replicas }) => replicas.length === 3), first.lines);
@@ -116,7 +116,7 @@ test("nodes, topics, leaders and members are shown as the command line has them"
 test("what is produced moves the charts and the topics", async () => {
   const chart = (title) => page.locator(".chart", { hasText: title }).locator(".big").first();
   // Of records that go in, the leader tells.
-  await nodes[0].ask("cluster", "transfer", "clicks.raw", "0", "--to", "1");
+  await run(kCairn, ["cluster", "transfer", "clicks.raw", "0", "--to", "1", "--addr", nodes[0].rpc]);
   let sent = 0;
   const moves = (title) => until(`${title} moves`, async () => {
     await produce(nodes[0], "clicks.raw", numbered(sent, 200));
@@ -162,6 +162,31 @@ test("records are paged through, opened and followed", async () => {
   await at("hot off the press");
   await page.getByRole("button", { name: "Follow the tail", pressed: true }).click();
   await page.getByRole("button", { name: "Follow the tail", pressed: false }).waitFor();
+});
+
+test("an answer that comes late is not shown over a later one", async () => {
+  let release;
+  const held = new Promise((resolve) => {
+    page.route(/records\.json.*offset=60&/, async (route) => {
+      resolve();
+      await new Promise((resolve) => (release = resolve));
+      await route.continue().catch(() => {}); // nobody waits for it any more
+    });
+  });
+  await page.locator('[name="from"]').selectOption("offset");
+  await page.locator('[name="offset"]').fill("60");
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await held;
+  await page.getByRole("button", { name: "Follow the tail" }).click();
+  await rowCount(20);
+  release();
+  const asOf = await page.text("#as-of");
+  await until("a new status", async () => (await page.text("#as-of")) !== asOf, page.faults);
+  await produce(nodes[2], "orders", [{ value: "still followed" }], ["--partition", "0"]);
+  await at("still followed");
+  assert.equal(await rows().count(), 21);
+  await page.getByRole("button", { name: "Follow the tail", pressed: true }).click();
+  await page.unrouteAll();
 });
 
 test("what a record holds is text, whatever it is", async () => {

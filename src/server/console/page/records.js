@@ -16,7 +16,8 @@ const form = byId("records-form");
 const rows = byId("record-rows");
 const box = byId("records-box");
 let shown; // the last answer
-let following; // the AbortController of who follows
+let question = new AbortController(); // what was asked last: no other answer is shown
+let following = false;
 
 // ---- asking ----
 
@@ -24,6 +25,7 @@ let following; // the AbortController of who follows
 async function ask(parameters, signal) {
   const response = await fetch(`/records.json?${new URLSearchParams(parameters)}`, { signal, cache: "no-store" });
   const answer = await response.json();
+  signal?.throwIfAborted(); // another question was asked meanwhile
   if (response.ok) return answer;
   throw Object.assign(new Error(answer.error), { code: answer.code, reason: answer.reason, details: answer.details ?? {} });
 }
@@ -169,8 +171,8 @@ const whenAllowed = (act) => (event) => event.currentTarget.getAttribute("aria-d
 
 function showRange(answer, text) {
   shown = answer;
-  allow("previous", following === undefined && answer.start > answer.log_start);
-  allow("next", following === undefined && answer.next_offset < answer.high_watermark);
+  allow("previous", !following && answer.start > answer.log_start);
+  allow("next", !following && answer.next_offset < answer.high_watermark);
   byId("follow").disabled = false;
   const held = answer.high_watermark === answer.log_start ? "it is empty"
     : `it holds ${count(answer.log_start)} to ${count(answer.high_watermark - 1)}`;
@@ -195,33 +197,42 @@ function showError(error) {
 
 // ---- what the buttons do ----
 
-async function offsetOfForm(signal) {
+// What was asked before is not waited for any more.
+function askAnew() {
+  question.abort();
+  question = new AbortController();
+  return question.signal;
+}
+
+async function offsetOfForm(where, signal) {
   const from = form.elements.from.value;
   if (from === "offset") return form.elements.offset.value || "0";
   if (from === "earliest") return "earliest";
-  const end = await ask({ ...place(), offset: "latest", limit: 1 }, signal);
+  const end = await ask({ ...where, offset: "latest", limit: 1 }, signal);
   return Math.max(end.log_start, end.high_watermark - kPage);
 }
 
 async function show(offset) {
   stopFollowing();
+  const signal = askAnew();
+  const where = place();
   try {
-    const from = offset ?? (await offsetOfForm());
-    const answer = await ask({ ...place(), offset: from, limit: kPage });
+    const from = offset ?? (await offsetOfForm(where, signal));
+    const answer = await ask({ ...where, offset: from, limit: kPage }, signal);
     answer.start = answer.records[0]?.offset ?? answer.next_offset;
     showError();
     replace(answer);
     const last = answer.records.at(-1)?.offset;
     showRange(answer, answer.records.length === 0 ? "No records here." : `Offsets ${count(answer.start)} to ${count(last)} of`);
   } catch (error) {
-    showError(error);
+    if (!signal.aborted) showError(error);
   }
 }
 
 function stopFollowing() {
-  if (following === undefined) return;
-  following.abort();
-  following = undefined;
+  if (!following) return;
+  question.abort();
+  following = false;
   byId("follow").setAttribute("aria-pressed", "false");
   if (shown !== undefined) showRange(shown, "Followed");
 }
@@ -229,19 +240,20 @@ function stopFollowing() {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function follow() {
-  const mine = (following = new AbortController());
+  const signal = askAnew();
+  following = true;
   byId("follow").setAttribute("aria-pressed", "true");
   const where = place();
   let next;
   let received = 0;
-  while (following === mine) {
+  while (!signal.aborted) {
     try {
       if (next === undefined) {
-        const end = await ask({ ...where, offset: "latest", limit: 1 }, mine.signal);
+        const end = await ask({ ...where, offset: "latest", limit: 1 }, signal);
         next = Math.max(end.log_start, end.high_watermark - kTail);
         replace({ ...end, records: [] });
       }
-      const answer = await ask({ ...where, offset: next, limit: kMaxRows, wait_ms: kWaitMs }, mine.signal);
+      const answer = await ask({ ...where, offset: next, limit: kMaxRows, wait_ms: kWaitMs }, signal);
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
       showError();
       append(answer);
@@ -251,7 +263,7 @@ async function follow() {
       answer.start = answer.records[0]?.offset ?? next;
       showRange(answer, `Following, ${plural(received, "record")} so far.`);
     } catch (error) {
-      if (following !== mine) return;
+      if (signal.aborted) return;
       showError(error);
       // What is wrong with the question stays wrong; records that retention took are skipped.
       if (error.reason === "OFFSET_OUT_OF_RANGE") next = undefined;
@@ -291,7 +303,7 @@ export function setUpRecords() {
   });
   byId("previous").addEventListener("click", whenAllowed(() => show(Math.max(shown.log_start, shown.start - kPage))));
   byId("next").addEventListener("click", whenAllowed(() => show(shown.next_offset)));
-  byId("follow").addEventListener("click", () => (following === undefined ? follow() : stopFollowing()));
+  byId("follow").addEventListener("click", () => (following ? stopFollowing() : follow()));
   for (const choice of document.querySelectorAll('input[name="view"]')) {
     choice.addEventListener("change", () => made.forEach((row) => row.update()));
   }
