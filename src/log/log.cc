@@ -206,6 +206,19 @@ absl::Status Log::RemoveSegmentFiles(Offset base) {
   return absl::OkStatus();
 }
 
+// All that can be; the disk may refuse one of them, and let go of it the next time.
+absl::Status Log::RemoveVictims() {
+  if (victims_.empty()) return absl::OkStatus();
+  absl::Status status;
+  std::erase_if(victims_, [&](Offset base) {
+    const absl::Status removed = RemoveSegmentFiles(base);
+    status.Update(removed);
+    return removed.ok();
+  });
+  status.Update(fs_.SyncDir(options_.directory));
+  return status;
+}
+
 absl::Status Log::TruncateSuffix(Index from) {
   if (failed_) return absl::FailedPreconditionError("the log failed; open it again");
   Segments list = segments();
@@ -239,13 +252,13 @@ absl::Status Log::TruncateSuffix(Index from) {
 
 absl::Status Log::DeletePrefix(Offset offset) {
   if (failed_) return absl::FailedPreconditionError("the log failed; open it again");
-  if (offset <= start_.offset) return absl::OkStatus();
+  if (offset <= start_.offset) return RemoveVictims();
   if (offset > end_offset()) {
     return absl::OutOfRangeError(base::StrCat("cannot start the log at offset ", offset.value(),
                                               ": it ends at ", end_offset().value()));
   }
   Segments list = segments();
-  const auto keep = static_cast<size_t>(std::max(0, FindOffset(list, offset)));
+  const auto kept = list.begin() + std::max(0, FindOffset(list, offset));
   LogStart start = start_;
   start.offset = offset;
   // The start is durable before a file goes: a crash in between leaves leftovers, which Open
@@ -258,14 +271,14 @@ absl::Status Log::DeletePrefix(Offset offset) {
   }
   start_unsure_ = false;
   start_ = start;
-  const Segments victims(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(keep));
-  list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(keep));
+  for (auto victim = list.begin(); victim != kept; ++victim) {
+    victims_.push_back((*victim)->base_offset());
+  }
+  list.erase(list.begin(), kept);
   SetSegments(std::move(list));
   PublishBounds();
   ForgetOldDamages();
-  for (const auto& victim : victims)
-    CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(victim->base_offset()));
-  return victims.empty() ? absl::OkStatus() : fs_.SyncDir(options_.directory);
+  return RemoveVictims();
 }
 
 absl::Status Log::ApplyRetention(const RetentionPolicy& policy, Offset limit) {
@@ -296,10 +309,8 @@ absl::Status Log::Reset(LogStart start) {
   }
   // From here on the old files are leftovers of another generation, whether they are removed or
   // not.
-  for (const auto& segment : segments()) {
-    CAIRN_RETURN_IF_ERROR(RemoveSegmentFiles(segment->base_offset()));
-  }
-  CAIRN_RETURN_IF_ERROR(fs_.SyncDir(options_.directory));
+  for (const auto& segment : segments()) victims_.push_back(segment->base_offset());
+  CAIRN_RETURN_IF_ERROR(RemoveVictims());
   {
     base::MutexLock lock(mutex_);
     segments_.clear();

@@ -96,7 +96,9 @@ class Log {
   // Errors: OUT_OF_RANGE when `from` is before the first entry.
   absl::Status TruncateSuffix(Index from);
 
-  // Moves the start to `offset` (at most end_offset()) and removes the segments wholly before it.
+  // Moves the start to `offset` (at most end_offset()) and removes the segments wholly before it,
+  // also those that an earlier call could not remove. After an error of the removal the start has
+  // moved, and the log stays usable.
   absl::Status DeletePrefix(Offset offset);
 
   // Deletes the oldest segments that the policy lets go: never the last one, never beyond `limit`.
@@ -192,6 +194,7 @@ class Log {
   absl::Status CheckEnds(RecoveryReport& report);
   absl::Status RemoveOrphanIndexes(const std::vector<env::DirectoryEntry>& names);
   absl::Status RemoveSegmentFiles(Offset base);
+  absl::Status RemoveVictims();
   absl::Status AppendSegment(Offset base_offset, Index base_index, Term base_term);
   absl::Status Roll();
   bool NeedsRoll(uint64_t more_bytes) const;
@@ -227,6 +230,7 @@ class Log {
   std::atomic<bool> failed_{false};
   bool closed_ = false;
   bool start_unsure_ = false;  // a write of it failed: which one is durable is not known
+  std::vector<Offset> victims_;  // bases of segments that are out of the log, and to be removed
   TailCache::LogId cache_id_ = 0;
 
   std::atomic<uint64_t> start_offset_{0};

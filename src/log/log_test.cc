@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -9,6 +10,7 @@
 #include "base/error_info.h"
 #include "env/files.h"
 #include "env/posix.h"
+#include "env/sim_file_system.h"
 #include "env/temporary_directory.h"
 #include "log/records.h"
 
@@ -248,6 +250,29 @@ TEST_F(LogTest, DeletePrefixMayStopWithinABatch) {
   Reopen();
   EXPECT_EQ(log_->start_offset(), Offset(4));
   EXPECT_EQ(log_->DeletePrefix(Offset(11)).code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(LogTest, ASegmentThatTheDiskDoesNotLetGoIsRemovedLater) {
+  env::SimFileSystem disk(1);
+  options_.directory = "/log";
+  ASSERT_TRUE(disk.CreateDir("/log").ok());
+  ASSERT_TRUE(Log::Create(disk, clock_, options_).ok());
+  log_ = *Log::Open(disk, clock_, options_, report_);
+  const auto store_files = [&] {
+    const auto names = *disk.List("/log");
+    return std::count_if(names.begin(), names.end(),
+                         [](const auto& entry) { return ParseStoreFileName(entry.name); });
+  };
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(Append(std::string(1000, 'x')).ok());
+  ASSERT_GT(store_files(), 4);
+  disk.FailNext(env::SimOp::kRemoveFile, StoreFileName(Offset(0)), env::SimFault::kIoError);
+  EXPECT_FALSE(log_->DeletePrefix(log_->end_offset()).ok());
+  EXPECT_EQ(log_->segment_count(), 1u);
+  EXPECT_EQ(store_files(), 2) << "the others went";
+  ASSERT_TRUE(Append("next").ok());
+  ASSERT_TRUE(log_->ApplyRetention({}, log_->end_offset()).ok());
+  EXPECT_EQ(store_files(), 1);
+  log_.reset();
 }
 
 TEST_F(LogTest, ATornTailIsCutAndTheLogGoesOn) {
