@@ -249,6 +249,10 @@ void Machine::Resume() {
 
 void Machine::SetIoErrors(uint64_t permille) { io_error_permille_ = permille; }
 
+void Machine::FailNext(env::SimOp op, const std::string& path_part) {
+  fs_->FailNext(op, path_part, env::SimFault::kIoError);
+}
+
 void Machine::SetFreeBytes(uint64_t bytes) {
   fs_->SetFreeBytes(bytes == UINT64_MAX ? kRoomyDisk : bytes);
 }

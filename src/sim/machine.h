@@ -72,6 +72,8 @@ class Machine {
   void SetDiskLatency(int64_t max_ns) { disk_latency_ns_ = max_ns; }
   // Of 1000 calls that write or sync, so many fail with EIO.
   void SetIoErrors(uint64_t permille);
+  // The next such call for a file with this in its path fails with EIO.
+  void FailNext(env::SimOp op, const std::string& path_part);
   // The disk is full but for this many bytes; UINT64_MAX: roomy again.
   void SetFreeBytes(uint64_t bytes);
   void SetStableStoreFails(bool fails);

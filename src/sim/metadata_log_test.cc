@@ -119,6 +119,25 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
   EXPECT_GT(rotten.flips(), 3U);
 }
 
+// It is damaged where it says which terms it holds: the node waits for its repair, and opens it then.
+TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {
+  Machine& rotten = cluster_.machine(2);
+  bool waits = false;
+  for (int i = 0; i < 400 && !waits; ++i) {
+    ASSERT_NO_FATAL_FAILURE(Change(40));
+    ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
+    rotten.Rot();
+    rotten.Crash(true);
+    rotten.Boot();
+    waits = rotten.node().controller_replica() == nullptr;
+    if (waits) rotten.FailNext(env::SimOp::kRead, "controller/log-start");
+    cluster_.history().LookAgain();
+    ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
+        << cluster_.Unsettled(false);
+  }
+  EXPECT_TRUE(waits);
+}
+
 // It had said that it belongs to the cluster, and took no part until it was started again.
 TEST_P(MetadataLogTest, ADiskThatFailsWhileANodeJoinsIsTriedAgain) {
   Machine& replaced = cluster_.machine(2);
