@@ -17,6 +17,13 @@ namespace {
 constexpr size_t kReadBytes = 1 << 20;
 constexpr Term kFirstTerm{1};
 constexpr Index kFirstIndex{1};
+// Until a log that could not be read is tried again.
+constexpr int64_t kApplyPauseNs = 500'000'000;
+
+// Whether trying again does not help: what is wrong is on the disk, not with it.
+bool IsForGood(const absl::Status& stuck) {
+  return absl::IsDataLoss(stuck) || absl::IsUnimplemented(stuck);
+}
 
 }  // namespace
 
@@ -123,10 +130,26 @@ void Controller::OnCommitted(Offset high_watermark) {
   if (high_watermark > Offset() && high_watermark == applied_) informed_.store(true);
   if (!stuck_.ok() || high_watermark <= applied_) return;
   stuck_ = ApplyUpTo(high_watermark);
-  informed_.store(true);
+  if (stuck_.ok()) informed_.store(true);
   Tell();
-  if (!stuck_.ok()) listener_.on_stuck(stuck_);
+  if (!stuck_.ok()) {
+    listener_.on_stuck(stuck_);
+    if (!IsForGood(stuck_)) ApplyLater();
+  }
   MaybeCompact();
+}
+
+void Controller::ApplyLater() {
+  dependencies_.loop->PostAfter(kApplyPauseNs, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self != nullptr && !IsForGood(self->stuck_)) self->ApplyAgain();
+  });
+}
+
+void Controller::ApplyAgain() {
+  if (stuck_.ok()) return;
+  stuck_ = absl::OkStatus();
+  OnCommitted(high_watermark_);
 }
 
 // Everybody, of what applied_ is now.
@@ -171,9 +194,7 @@ absl::Status Controller::ApplyUpTo(Offset end) {
 }
 
 void Controller::OnRepaired() {
-  if (!absl::IsDataLoss(stuck_)) return;
-  stuck_ = absl::OkStatus();
-  OnCommitted(high_watermark_);
+  if (absl::IsDataLoss(stuck_)) ApplyAgain();
 }
 
 void Controller::OnAbandoned(const absl::Status& error) {

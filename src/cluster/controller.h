@@ -47,7 +47,8 @@ struct MetadataView {
   Offset applied;  // commands below are in it
 };
 
-class Controller final : public consensus::Replica::Owner {
+class Controller final : public consensus::Replica::Owner,
+                         public std::enable_shared_from_this<Controller> {
  public:
   struct Dependencies {
     env::FileSystem* fs;
@@ -60,8 +61,8 @@ class Controller final : public consensus::Replica::Owner {
   struct Listener {
     std::function<void(std::shared_ptr<const MetadataView>)> on_metadata;
     std::function<void(NodeId leader)> on_leader;
-    // The log holds a command that this program does not understand, or that is damaged: nothing
-    // more is applied.
+    // The log holds a command that this program does not understand, or that is damaged or cannot
+    // be read: nothing more is applied before it is repaired, or read.
     std::function<void(const absl::Status&)> on_stuck;
   };
   using Done = absl::AnyInvocable<void(absl::StatusOr<CommandResult>, Offset applied)>;
@@ -115,6 +116,8 @@ class Controller final : public consensus::Replica::Owner {
 
  private:
   absl::Status ApplyUpTo(Offset end);
+  void ApplyLater();
+  void ApplyAgain();
   void Publish();
   void Tell();
   void MaybeCompact();

@@ -17,6 +17,8 @@ namespace {
 // A follower hears of a commit with the next entries or heartbeat; when there are none, after this
 // time, so that those who read from it wait no longer. One message for all commits meanwhile.
 constexpr int64_t kCommitNoticeNs = 2'000'000;
+// Until it is tried again to read where the last committed entry ends.
+constexpr int64_t kPublishPauseNs = 500'000'000;
 // Bounds of the entries on their way to one follower, whatever their size.
 constexpr uint64_t kMinInflightEntries = 16;
 constexpr uint64_t kMaxInflightEntries = 8192;
@@ -190,6 +192,7 @@ void RaftReplica::CheckDamage() {
   // Whoever takes over has all that is committed. When nobody can now, this one takes no more, and
   // the next look tries again.
   if (passive && leads) core_->Transfer(NodeId(), NowMs()).IgnoreError();
+  if (!passive) PublishCommitted();
   Drain();
 }
 
@@ -412,7 +415,11 @@ void RaftReplica::PublishCommitted() {
   const Index readable = std::min(commit_index_, persisted_);
   if (readable.value() == 0 || resetting_) return;
   const auto end = EndOffsetOf(readable);
-  if (!end.ok()) return;  // damage: met by the reads that it concerns
+  if (!end.ok()) {
+    // What is damaged is published when it is repaired; a disk that fails may do so no more soon.
+    if (!absl::IsDataLoss(end.status())) PublishLater();
+    return;
+  }
   while (!ends_.empty() && ends_.front().index < readable) ends_.pop_front();
   if (*end > high_watermark_ || !has_published_) {
     has_published_ = true;
@@ -431,6 +438,14 @@ void RaftReplica::PublishCommitted() {
       ++it;
     }
   }
+}
+
+void RaftReplica::PublishLater() {
+  if (std::exchange(publishes_later_, true)) return;
+  dependencies_.loop->PostAfter(kPublishPauseNs, [self = shared_from_this()] {
+    self->publishes_later_ = false;
+    if (self->core_ != nullptr && !self->stopping_) self->PublishCommitted();
+  });
 }
 
 void RaftReplica::TellFollowersOfCommit() {

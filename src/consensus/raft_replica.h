@@ -169,6 +169,7 @@ class RaftReplica final : public Replica,
   void OnTimer();
   void AdvanceCommit(Index index);
   void PublishCommitted();
+  void PublishLater();
   // The offset behind the entry at `index`, which is in the log.
   absl::StatusOr<Offset> EndOffsetOf(Index index) const;
   void SetInflightLimit(const std::vector<log::Entry>& entries);
@@ -230,6 +231,7 @@ class RaftReplica final : public Replica,
   // In the order of the nodes: what is done for all of them is done in the same order by every run.
   std::map<NodeId, std::shared_ptr<PeerOutbox>> outboxes_;
   bool commit_notice_ = false;  // a task that tells followers of the commit is posted
+  bool publishes_later_ = false;
 
   uint64_t next_read_ = 1;
   struct PendingRead {

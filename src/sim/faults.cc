@@ -133,6 +133,10 @@ void Faults::Do(Fault fault) {
         machine.SetStableStoreFails(true);
         return Later(100, 3'000, [&machine] { machine.SetStableStoreFails(false); });
       }
+      if (world_.Chance(500)) {
+        machine.SetReadErrors(static_cast<uint64_t>(world_.Between(1, 100)));
+        return Later(200, 5'000, [&machine] { machine.SetReadErrors(0); });
+      }
       machine.SetIoErrors(static_cast<uint64_t>(world_.Between(1, 100)));
       return Later(200, 5'000, [&machine] { machine.SetIoErrors(0); });
     case Fault::kEnospc:
@@ -278,6 +282,7 @@ void Faults::Heal() {
     machine.CrashAt(0);
     machine.Resume();
     machine.SetDiskLatency(kUsualDiskNs);
+    machine.SetReadErrors(0);
     machine.SetIoErrors(0);
     machine.SetFreeBytes(UINT64_MAX);
     machine.SetStableStoreFails(false);

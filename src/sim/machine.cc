@@ -165,10 +165,10 @@ void Machine::InstallFaults() {
     if (!opening_) world_.fabric.Post([this] { Bury(); });
   });
   fs_->SetFaultInjector([this](const env::SimCall& call) {
-    if (io_error_permille_ == 0 || calm_ || opening_ || doomed_ || !IsMutation(call.op)) {
-      return env::SimFault::kNone;
-    }
-    if (dice_.Below(1000) >= io_error_permille_) return env::SimFault::kNone;
+    const uint64_t permille = IsMutation(call.op) ? io_error_permille_ : read_error_permille_;
+    if (permille == 0 || calm_ || opening_ || doomed_) return env::SimFault::kNone;
+    if (dice_.Below(1000) >= permille) return env::SimFault::kNone;
+    if (!IsMutation(call.op)) return env::SimFault::kIoError;
     return dice_.Below(2) == 0 ? env::SimFault::kIoError : env::SimFault::kShortWrite;
   });
 }

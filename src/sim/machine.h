@@ -72,6 +72,8 @@ class Machine {
   void SetDiskLatency(int64_t max_ns) { disk_latency_ns_ = max_ns; }
   // Of 1000 calls that write or sync, so many fail with EIO.
   void SetIoErrors(uint64_t permille);
+  // Of those that read, open or look.
+  void SetReadErrors(uint64_t permille) { read_error_permille_ = permille; }
   // The next such call for a file with this in its path fails with EIO.
   void FailNext(env::SimOp op, const std::string& path_part);
   // The disk is full but for this many bytes; UINT64_MAX: roomy again.
@@ -171,6 +173,7 @@ class Machine {
   std::vector<FlippedBit> flipped_;
   int64_t disk_latency_ns_;
   uint64_t io_error_permille_ = 0;
+  uint64_t read_error_permille_ = 0;
   int64_t wall_offset_ms_ = 0;
   uint64_t next_hold_ = 1;
 };

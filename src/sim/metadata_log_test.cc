@@ -138,6 +138,22 @@ TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {
   EXPECT_TRUE(waits);
 }
 
+// Nothing is committed any more that would have it read again.
+TEST_P(MetadataLogTest, WhatTheDiskDoesNotReadIsReadLater) {
+  Machine& machine = cluster_.machine(2);
+  for (const uint64_t permille : {1'000, 700, 400}) {
+    ASSERT_NO_FATAL_FAILURE(Change(5));
+    ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
+    machine.Crash(true);
+    machine.Boot();
+    machine.SetReadErrors(permille);
+    world_.fabric.RunFor(5 * kSecond);
+    machine.SetReadErrors(0);
+    ASSERT_TRUE(RunUntil([&] { return KnowsAll(machine) && Settled(); }))
+        << cluster_.Unsettled(false);
+  }
+}
+
 // It had said that it belongs to the cluster, and took no part until it was started again.
 TEST_P(MetadataLogTest, ADiskThatFailsWhileANodeJoinsIsTriedAgain) {
   Machine& replaced = cluster_.machine(2);
