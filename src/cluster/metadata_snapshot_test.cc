@@ -51,10 +51,16 @@ TEST_F(MetadataSnapshotTest, AnOlderOneDoesNotTakeTheNewersPlace) {
   EXPECT_EQ(Load()->metadata, WithGrace(80'000));
 }
 
-TEST_F(MetadataSnapshotTest, AFlippedBitIsDataLoss) {
+TEST_F(MetadataSnapshotTest, OneFlippedBitIsMendedAndTwoAreDataLoss) {
   MetadataSnapshotFile file(fs_, "snapshot");
   ASSERT_TRUE(Write(file, 7, 70'000).ok());
-  ASSERT_TRUE(fs_.FlipBit("snapshot", 8 * 30).ok());
+  const uint64_t bits = fs_.Stat("snapshot")->size_bytes * 8;
+  for (const uint64_t bit : {uint64_t{240}, bits - 240}) {
+    ASSERT_TRUE(fs_.FlipBit("snapshot", bit).ok());
+    EXPECT_EQ(Load()->metadata, WithGrace(70'000));
+  }
+  ASSERT_TRUE(fs_.FlipBit("snapshot", 240).ok());
+  ASSERT_TRUE(fs_.FlipBit("snapshot", bits - 240).ok());
   EXPECT_TRUE(absl::IsDataLoss(Load().status())) << Load().status();
 }
 

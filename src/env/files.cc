@@ -100,29 +100,51 @@ absl::Status ReplacePrivateFile(FileSystem& fs, const std::string& path, std::st
 
 absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path,
                                     std::string_view content) {
-  return ReplaceFile(fs, path, base::StrCat(content, ChecksumLine(base::Crc32c(content))));
+  const std::string copy = base::StrCat(content, ChecksumLine(base::Crc32c(content)));
+  return ReplaceFile(fs, path, copy + copy);
 }
+
+namespace {
+
+// What stands before the checksum of one copy, when it fits.
+absl::StatusOr<std::string_view> CheckCopy(std::string_view copy) {
+  const size_t size = copy.size() < kChecksumLineBytes ? 0 : copy.size() - kChecksumLineBytes;
+  const std::string_view content = copy.substr(0, size);
+  const std::string_view found = copy.substr(size);
+  const std::string expected = ChecksumLine(base::Crc32c(content));
+  if (found == expected) return content;
+  if (found.size() != kChecksumLineBytes || !found.starts_with(kChecksumTag) ||
+      !found.ends_with('\n')) {
+    return absl::DataLossError(
+        base::StrCat("expected a last line \"", kChecksumTag, "<8 hex digits>\", found none"));
+  }
+  const auto digits = [](std::string_view line) { return line.substr(kChecksumTag.size(), 8); };
+  return absl::DataLossError(base::StrCat("expected crc32c ", digits(expected), ", found ",
+                                          absl::CHexEscape(base::AbslView(digits(found)))));
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> ReadChecksummedFile(FileSystem& fs, const std::string& path,
                                                 uint64_t limit_bytes) {
-  CAIRN_ASSIGN_OR_RETURN(std::string content, ReadFile(fs, path, limit_bytes + kChecksumLineBytes));
-  const size_t size = content.size() < kChecksumLineBytes ? 0 : content.size() - kChecksumLineBytes;
-  const std::string found = content.substr(size);
-  const std::string expected =
-      ChecksumLine(base::Crc32c(std::string_view(content).substr(0, size)));
-  if (found == expected) {
-    content.resize(size);
-    return content;
+  CAIRN_ASSIGN_OR_RETURN(const std::string both,
+                         ReadFile(fs, path, 2 * (limit_bytes + kChecksumLineBytes)));
+  const std::string_view first = std::string_view(both).substr(0, both.size() / 2);
+  const std::string_view second = std::string_view(both).substr(both.size() / 2);
+  const auto content = CheckCopy(first);
+  const auto again = CheckCopy(second);
+  if (content.ok() && first == second) return std::string(*content);
+  if (content.ok() == again.ok()) {
+    return absl::DataLossError(base::StrCat(path, " is damaged: ",
+                                            content.ok()
+                                                ? std::string_view("its copies differ")
+                                                : base::StdView(content.status().message()),
+                                            content.ok() ? "" : ", in either copy"));
   }
-  if (found.size() != kChecksumLineBytes || !found.starts_with(kChecksumTag) ||
-      !found.ends_with('\n')) {
-    return absl::DataLossError(base::StrCat(path, " is damaged: expected a last line \"",
-                                            kChecksumTag, "<8 hex digits>\", found none"));
-  }
-  const auto digits = [](std::string_view line) { return line.substr(kChecksumTag.size(), 8); };
-  return absl::DataLossError(base::StrCat(path, " is damaged: expected crc32c ", digits(expected),
-                                          ", found ",
-                                          absl::CHexEscape(base::AbslView(digits(found)))));
+  std::string good(content.ok() ? *content : *again);
+  // When that fails the next reading tries again.
+  ReplaceChecksummedFile(fs, path, good).IgnoreError();
+  return good;
 }
 
 absl::Status CreateDirs(FileSystem& fs, const std::string& path) {

@@ -28,10 +28,12 @@ absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_vi
 // As ReplaceFile; nobody but the owner may read the file.
 absl::Status ReplacePrivateFile(FileSystem& fs, const std::string& path, std::string_view content);
 
-// As ReplaceFile and ReadFile, with a closing line "crc32c <8 hex digits>" over everything before
-// it. Let the content end with a newline, so that the checksum stands on a line of its own.
-// ReadChecksummedFile returns the content without that line. Errors: DATA_LOSS, with file, expected
-// and found checksum, when the line is missing or does not fit.
+// As ReplaceFile and ReadFile, for what a node cannot be without: the file holds the content twice,
+// each copy closed by a line "crc32c <8 hex digits>" over it. Let the content end with a newline,
+// so that the checksums stand on lines of their own. ReadChecksummedFile returns the content of a
+// copy that fits, and writes the file anew when the other one does not. Errors: DATA_LOSS, with
+// file, expected and found checksum, when neither does; RESOURCE_EXHAUSTED when the content is
+// longer than `limit_bytes`.
 absl::Status ReplaceChecksummedFile(FileSystem& fs, const std::string& path,
                                     std::string_view content);
 absl::StatusOr<std::string> ReadChecksummedFile(FileSystem& fs, const std::string& path,

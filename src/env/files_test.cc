@@ -6,6 +6,7 @@
 #include <string>
 
 #include "env/posix.h"
+#include "env/sim_file_system.h"
 #include "env/temporary_directory.h"
 
 namespace cairn::env {
@@ -68,30 +69,56 @@ TEST_F(FilesTest, ChecksummedFileComesBackAsItWas) {
   }
 }
 
-TEST_F(FilesTest, ChecksumIsTheClosingLine) {
+TEST_F(FilesTest, AChecksumClosesEachOfTwoCopies) {
   ASSERT_TRUE(ReplaceChecksummedFile(*fs_, Path("f"), "123456789").ok());
-  EXPECT_EQ(ReadFile(*fs_, Path("f"), 100).value(), "123456789crc32c e3069283\n");
+  EXPECT_EQ(ReadFile(*fs_, Path("f"), 100).value(),
+            "123456789crc32c e3069283\n123456789crc32c e3069283\n");
 }
 
-TEST_F(FilesTest, EveryFlippedBitAndEveryCutIsDataLoss) {
-  ASSERT_TRUE(ReplaceChecksummedFile(*fs_, Path("f"), "id: 7\n").ok());
-  const std::string good = ReadFile(*fs_, Path("f"), 100).value();
+TEST_F(FilesTest, AFlippedBitAnywhereIsMended) {
+  SimFileSystem fs(1);
+  ASSERT_TRUE(ReplaceChecksummedFile(fs, "f", "id: 7\n").ok());
+  const std::string good = ReadFile(fs, "f", 100).value();
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     std::string bad = good;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
-    ASSERT_TRUE(ReplaceFile(*fs_, Path("f"), bad).ok());
-    EXPECT_TRUE(absl::IsDataLoss(ReadChecksummedFile(*fs_, Path("f"), 100).status())) << bit;
+    ASSERT_TRUE(ReplaceFile(fs, "f", bad).ok());
+    EXPECT_EQ(ReadChecksummedFile(fs, "f", 100).value(), "id: 7\n") << bit;
+    EXPECT_EQ(ReadFile(fs, "f", 100).value(), good) << bit;
   }
+}
+
+TEST_F(FilesTest, EveryCutAndDamageOfBothCopiesIsDataLoss) {
+  SimFileSystem fs(1);
+  ASSERT_TRUE(ReplaceChecksummedFile(fs, "f", "id: 7\n").ok());
+  const std::string good = ReadFile(fs, "f", 100).value();
   for (size_t size = 0; size < good.size(); ++size) {
-    ASSERT_TRUE(ReplaceFile(*fs_, Path("f"), good.substr(0, size)).ok());
-    EXPECT_TRUE(absl::IsDataLoss(ReadChecksummedFile(*fs_, Path("f"), 100).status())) << size;
+    ASSERT_TRUE(ReplaceFile(fs, "f", good.substr(0, size)).ok());
+    EXPECT_TRUE(absl::IsDataLoss(ReadChecksummedFile(fs, "f", 100).status())) << size;
+  }
+  for (size_t bit = 0; bit < good.size() * 4; ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    bad[good.size() - 3] ^= 1;
+    ASSERT_TRUE(ReplaceFile(fs, "f", bad).ok());
+    EXPECT_TRUE(absl::IsDataLoss(ReadChecksummedFile(fs, "f", 100).status())) << bit;
+    EXPECT_EQ(ReadFile(fs, "f", 100).value(), bad);
   }
 }
 
 TEST_F(FilesTest, DamageIsReportedWithBothChecksums) {
-  ASSERT_TRUE(ReplaceFile(*fs_, Path("f"), "123456789crc32c 00000000\n").ok());
+  ASSERT_TRUE(
+      ReplaceFile(*fs_, Path("f"), "123456789crc32c 00000000\n123456789crc32c 00000001\n").ok());
   const std::string message(ReadChecksummedFile(*fs_, Path("f"), 100).status().message());
-  EXPECT_EQ(message, Path("f") + " is damaged: expected crc32c e3069283, found 00000000");
+  EXPECT_EQ(message,
+            Path("f") + " is damaged: expected crc32c e3069283, found 00000000, in either copy");
+}
+
+TEST_F(FilesTest, CopiesThatDifferAreDamage) {
+  ASSERT_TRUE(
+      ReplaceFile(*fs_, Path("f"), "123456789crc32c e3069283\n000000000crc32c 02f743d9\n").ok());
+  const auto content = ReadChecksummedFile(*fs_, Path("f"), 100);
+  EXPECT_TRUE(absl::IsDataLoss(content.status())) << *content;
 }
 
 TEST_F(FilesTest, CreateDirsMakesTheMissingParents) {

@@ -229,7 +229,7 @@ class Log {
   std::shared_ptr<Segment> active_;
   std::atomic<bool> failed_{false};
   bool closed_ = false;
-  bool start_unsure_ = false;  // a write of it failed: which one is durable is not known
+  bool start_unsure_ = false;    // a write of it failed: which one is durable is not known
   std::vector<Offset> victims_;  // bases of segments that are out of the log, and to be removed
   TailCache::LogId cache_id_ = 0;
 

@@ -200,7 +200,8 @@ void Faults::Lose(Fault fault, int tries) {
   if (may && fault == Fault::kWipe) {
     machine.Wipe();
     Restart(number, 100, 10'000);
-  } else if (may && machine.Rot()) {
+  } else if (may && machine.Rot(world_.Chance(500) ? Machine::Rotting::kBeginning
+                                                   : Machine::Rotting::kAnything)) {
     cluster_.history().LookAgain();  // somebody reads it
   } else {
     if (tries == 0) return;

@@ -217,7 +217,6 @@ void History::LookAt(Machine& machine, size_t number,
     // Repaired: it must show all there is, also of what it could read before.
     view.damaged = false;
     view.next = Index(1);
-    view.next_offset = Offset();
   }
   if (view.damaged) return;
   const auto fails = [&](const absl::Status& status) {
@@ -229,26 +228,15 @@ void History::LookAt(Machine& machine, size_t number,
       }
     }
   };
-  view.next_offset = std::max(view.next_offset, log->start_offset());
   view.next = std::max(view.next, log->first_index());
-  // All that stands before a committed batch is committed, also what takes no offset.
-  std::vector<log::Entry> waiting;
-  Index next = view.next;
-  while (view.next_offset < high_watermark && next < log->end_index()) {
-    const auto entries = log->ReadByIndex(next, log->end_index(), kReadBytes);
+  const Index limit = std::min(replica->committed_here() + 1, log->end_index());
+  while (view.next < limit) {
+    const auto entries = log->ReadByIndex(view.next, limit, kReadBytes);
     if (!entries.ok()) return fails(entries.status());
     if (entries->empty()) break;
     for (const log::Entry& entry : *entries) {
-      if (entry.header.end_offset() > high_watermark) return VerifyAcks(id, group);
-      waiting.push_back(entry);
-      next = entry.header.index + 1;
-      if (entry.header.kind != log::EntryKind::kBatch) continue;
-      for (const log::Entry& committed : waiting) {
-        if (!Take(id, group, committed, who)) return;
-      }
-      waiting.clear();
-      view.next = next;
-      view.next_offset = entry.header.end_offset();
+      if (!Take(id, group, entry, who)) return;
+      view.next = entry.header.index + 1;
     }
   }
   VerifyAcks(id, group);

@@ -92,7 +92,6 @@ class History {
     uint64_t boot = 0;
     std::weak_ptr<consensus::RaftReplica> replica;
     Index next{1};
-    Offset next_offset;
     Offset high_watermark;
     bool damaged = false;
   };

@@ -262,34 +262,49 @@ void Machine::SetStableStoreFails(bool fails) {
                            : absl::OkStatus());
 }
 
-bool Machine::Rot() {
+bool Machine::Rot(Rotting what) {
   if (!works()) return false;
-  // A file that is closed, and long committed: the first one of a log with several.
   struct Candidate {
     std::string path;
-    uint64_t size = 0;
+    uint64_t from;
+    uint64_t size;
   };
   std::vector<Candidate> candidates;
+  const auto consider = [&](const std::string& path, uint64_t from, uint64_t least) {
+    const auto info = fs_->Stat(path);
+    if (info.ok() && info->size_bytes >= least) {
+      candidates.push_back({path, from, info->size_bytes});
+    }
+  };
+  if (what == Rotting::kAnything) {
+    for (const std::string_view name : {"cairn.json", "controller/metadata.snapshot"}) {
+      consider(env::JoinPath(options_.broker.data_dir, name), 0, 1);
+    }
+  }
   for (const auto& replica : Replicas()) {
     const auto log = replica->log();
-    if (log->segment_count() < 2) continue;
     const auto names = fs_->List(log->options().directory);
     if (!names.ok()) continue;
-    std::string first;
+    std::vector<std::string> stores;
     for (const auto& entry : *names) {
-      if (entry.name.ends_with(".store") && (first.empty() || entry.name < first)) {
-        first = entry.name;
-      }
+      if (entry.name.ends_with(".store")) stores.push_back(entry.name);
     }
-    const std::string path = env::JoinPath(log->options().directory, first);
-    const auto info = fs_->Stat(path);
-    if (first.empty() || !info.ok() || info->size_bytes < kLeastRottenBytes) continue;
-    candidates.push_back({path, info->size_bytes});
+    std::sort(stores.begin(), stores.end());
+    const bool all_committed = replica->committed_here() + 1 == log->end_index();
+    if (what == Rotting::kBeginning) {
+      stores.resize(log->segment_count() < 2 ? 0 : std::min<size_t>(1, stores.size()));
+    } else if (!all_committed && !stores.empty()) {
+      stores.pop_back();
+    }
+    // Of an entry: the header block has two copies of what it says, and room to spare.
+    for (const std::string& name : stores) {
+      consider(env::JoinPath(log->options().directory, name), log::kStoreHeaderBytes,
+               kLeastRottenBytes);
+    }
   }
   if (candidates.empty()) return false;
   const Candidate& chosen = candidates[dice_.Below(candidates.size())];
-  // Of an entry: the header block has two copies of what it says, and room to spare.
-  const uint64_t byte = log::kStoreHeaderBytes + dice_.Below(chosen.size - log::kStoreHeaderBytes);
+  const uint64_t byte = chosen.from + dice_.Below(chosen.size - chosen.from);
   if (!fs_->FlipBit(chosen.path, byte * 8 + dice_.Below(8)).ok()) return false;
   flipped_.push_back({chosen.path, byte, Around(chosen.path, byte)});
   rotten_ = true;

@@ -98,7 +98,7 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
   for (size_t i = 0; i < 18; ++i) {
     ASSERT_NO_FATAL_FAILURE(Change(30 + static_cast<int64_t>(i)));
     ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
-    rotten.Rot();
+    rotten.Rot(Machine::Rotting::kBeginning);
     rotten.Crash(true);
     ASSERT_NO_FATAL_FAILURE(Change(8));
     rotten.Boot();
@@ -119,14 +119,15 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
   EXPECT_GT(rotten.flips(), 3U);
 }
 
-// It is damaged where it says which terms it holds: the node waits for its repair, and opens it then.
+// It is damaged where it says which terms it holds: the node waits for its repair, and opens it
+// then.
 TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {
   Machine& rotten = cluster_.machine(2);
   bool waits = false;
   for (int i = 0; i < 400 && !waits; ++i) {
     ASSERT_NO_FATAL_FAILURE(Change(40));
     ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
-    rotten.Rot();
+    rotten.Rot(Machine::Rotting::kBeginning);
     rotten.Crash(true);
     rotten.Boot();
     waits = rotten.node().controller_replica() == nullptr;
