@@ -142,16 +142,27 @@ TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {
 // Nothing is committed any more that would have it read again.
 TEST_P(MetadataLogTest, WhatTheDiskDoesNotReadIsReadLater) {
   Machine& machine = cluster_.machine(2);
-  for (const uint64_t permille : {1'000, 700, 400}) {
+  const auto restart = [&] {
     ASSERT_NO_FATAL_FAILURE(Change(5));
     ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
     machine.Crash(true);
     machine.Boot();
+  };
+  const auto expect_all = [&] {
+    ASSERT_TRUE(RunUntil([&] { return KnowsAll(machine) && Settled(); }))
+        << cluster_.Unsettled(false);
+  };
+  for (int failures = 1; failures < 5; ++failures) {
+    ASSERT_NO_FATAL_FAILURE(restart());
+    for (int i = 0; i < failures; ++i) machine.FailNext(env::SimOp::kRead, "controller/");
+    ASSERT_NO_FATAL_FAILURE(expect_all());
+  }
+  for (const uint64_t permille : {1'000, 700, 400}) {
+    ASSERT_NO_FATAL_FAILURE(restart());
     machine.SetReadErrors(permille);
     world_.fabric.RunFor(5 * kSecond);
     machine.SetReadErrors(0);
-    ASSERT_TRUE(RunUntil([&] { return KnowsAll(machine) && Settled(); }))
-        << cluster_.Unsettled(false);
+    ASSERT_NO_FATAL_FAILURE(expect_all());
   }
 }
 
