@@ -119,6 +119,22 @@ TEST_P(MetadataLogTest, ADamagedBeginningThatOthersHaveCutGoesOnlyWithTheirMetad
   EXPECT_GT(rotten.flips(), 3U);
 }
 
+// Also the last entries, without which it is not known how far the log is committed, and the small
+// files that no other node has.
+TEST_P(MetadataLogTest, WhateverRotsIsMended) {
+  Machine& rotten = cluster_.machine(2);
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_NO_FATAL_FAILURE(Change(17));
+    ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
+    ASSERT_TRUE(rotten.Rot(Machine::Rotting::kAnything));
+    rotten.Crash(true);
+    rotten.Boot();
+    cluster_.history().LookAgain();
+    ASSERT_TRUE(RunUntil([&] { return KnowsAll(rotten) && !rotten.RotRemains() && Settled(); }))
+        << cluster_.Unsettled(false);
+  }
+}
+
 // It is damaged where it says which terms it holds: the node waits for its repair, and opens it
 // then.
 TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {

@@ -71,6 +71,11 @@ struct Guards {
   // when it says otherwise. Whoever is taken in is asked first; links are in order, so no
   // acknowledgement that comes before its answer is of now.
   bool ask_newcomers = true;
+  // G18. A follower that lost what it had acknowledged (rot in the last write before a power cut, a
+  // disk that lies about a sync) rejects everything, below its match index, which makes its
+  // rejections stale ones for the engine (progress.c:331) and G2: it gets empty heartbeats for
+  // ever. Whoever leads next has no match index of it yet: leadership is handed over.
+  bool lead_no_more_than_is_kept = true;
   // M. Ongaro's fault of single-server membership changes (raft-dev, July 2015): no change before
   // an entry of the leader's own term is committed, hence a barrier at every election.
   bool own_term_first = true;

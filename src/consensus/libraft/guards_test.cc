@@ -334,6 +334,39 @@ TEST(GuardsTest, G17WhatAMemberSaidBeforeItWasLetGoIsNotBelievedWhenItIsBack) {
   });
 }
 
+TEST(GuardsTest, G18WhoeverLeadsAFollowerThatLostEntriesHandsOver) {
+  ExpectNeeds(&Guards::lead_no_more_than_is_kept, [](const Guards& guards) -> AssertionResult {
+    LoneCore leader(1, StateOf(1, Voters({1, 2, 3})), guards);
+    leader.Elect(2);
+    leader.Persist();
+    const Term term = leader.core().term();
+    const Index last = leader.core().last_index();
+    const auto acknowledge = [&](int32_t node) {
+      leader.Receive(node, AppendEntriesResult{term, Index(0), last, Term(0)});
+    };
+    const auto deny = [&] {
+      acknowledge(2);
+      leader.Receive(3, AppendEntriesResult{term, last, last - 1, Term(0)});
+      leader.Wait(100);
+    };
+    acknowledge(2);
+    acknowledge(3);
+    // Late rejections, and then acknowledgements again.
+    for (int i = 0; i < 30; ++i) {
+      deny();
+      if (i % 8 == 7) acknowledge(3);
+    }
+    if (!leader.Sent<TimeoutNow>().empty()) return Wrong() << "a late rejection was believed";
+    for (int i = 0; i < 12; ++i) deny();
+    if (leader.Sent<TimeoutNow>().empty()) return Wrong() << "goes on";
+    for (int i = 0; i < 40; ++i) deny();
+    const bool closed = std::ranges::any_of(leader.actions, [](const Action& action) {
+      return std::holds_alternative<CoreClosed>(action);
+    });
+    return closed ? Well() : Wrong() << "leads although nobody took over";
+  });
+}
+
 TEST(GuardsTest, MNoChangeBeforeAnEntryOfTheOwnTermIsCommitted) {
   ExpectNeeds(&Guards::own_term_first, [](const Guards& guards) -> AssertionResult {
     LoneCore leader(1, StateOf(1, Voters({1, 2, 3})), guards);

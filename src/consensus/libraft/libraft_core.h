@@ -111,6 +111,7 @@ class LibraftCore final : public RaftCore {
   void ReceiveStep(NodeId from, raft_message& message, StepEntries* entries = nullptr);
   void AnswerStaleLeader(NodeId from);
   bool IsUsefulResult(NodeId from, AppendEntriesResult& message) const;
+  void WatchForLosses(NodeId from, const AppendEntriesResult& message);
 
   // ---- libraft_send.cc
   void Send(const raft_message& message);
@@ -155,7 +156,8 @@ class LibraftCore final : public RaftCore {
   std::optional<int64_t> aside_since_ms_;       // F
   std::string aside_reason_;
   std::map<NodeId, uint64_t> newcomers_;  // G17: the sequence of the probe that each is to answer
-  std::optional<NodeId> hand_over_to_;    // G16: once it has acknowledged all
+  std::map<NodeId, int64_t> lost_since_ms_;  // G18: when each began to reject what it acknowledged
+  std::optional<NodeId> hand_over_to_;       // G16: once it has acknowledged all
   StateChanged announced_{RaftState::kFollower, Term(), NodeId()};
   ReadProbes reads_;
   std::vector<Action> actions_;

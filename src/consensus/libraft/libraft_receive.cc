@@ -12,6 +12,9 @@ namespace {
 
 // From 2 on the engine tells votes from pre-votes (message.h).
 constexpr unsigned char kVoteVersion = 2;
+// G18. For so many election timeouts a follower may deny what it acknowledged; after the first one
+// somebody else is asked to lead.
+constexpr int64_t kMostLossTimeouts = 3;
 
 }  // namespace
 
@@ -136,7 +139,8 @@ void LibraftCore::TakeAppendPart(NodeId from, const AppendEntries& message, Inde
 }
 
 void LibraftCore::Take(NodeId from, AppendEntriesResult message) {
-  if (!IsUsefulResult(from, message)) return;
+  if (guards_.lead_no_more_than_is_kept) WatchForLosses(from, message);
+  if (closed_ || !IsUsefulResult(from, message)) return;
   raft_message native{};
   native.type = RAFT_APPEND_ENTRIES_RESULT;
   native.append_entries_result.term = ToEngineTerm(message.term);
@@ -194,6 +198,25 @@ void LibraftCore::Take(NodeId from, const ProbeResult& message) {
 void LibraftCore::AnswerStaleLeader(NodeId from) {
   Emit(from,
        AppendEntriesResult{term(), Index(std::numeric_limits<uint64_t>::max()), Index(0), Term(0)});
+}
+
+// G18. A late rejection says so, too, but soon an acknowledgement follows.
+void LibraftCore::WatchForLosses(NodeId from, const AppendEntriesResult& message) {
+  if (!leads() || message.term != term()) return;
+  raft_index match = 0;
+  if (message.rejected.value() == 0 || raft_match_index(&raft_, ToEngineId(from), &match) != 0 ||
+      message.last_index >= Index(match)) {
+    lost_since_ms_.erase(from);
+    return;
+  }
+  const int64_t lasts_ms = now_ms_ - lost_since_ms_.try_emplace(from, now_ms_).first->second;
+  if (lasts_ms >= kMostLossTimeouts * options_.election_timeout_ms) {
+    return StepAside(base::StrCat("node ", from.value(), " has lost entries it had acknowledged"));
+  }
+  if (lasts_ms >= options_.election_timeout_ms && !aside_since_ms_ &&
+      raft_transferee(&raft_) == 0) {
+    Transfer(NodeId(), now_ms_).IgnoreError();  // there is another way, above
+  }
 }
 
 bool LibraftCore::IsUsefulResult(NodeId from, AppendEntriesResult& message) const {

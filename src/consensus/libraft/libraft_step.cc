@@ -152,7 +152,10 @@ void LibraftCore::AnnounceState() {
       now.leader == announced_.leader) {
     return;
   }
-  if (now.state != RaftState::kLeader || now.term != announced_.term) newcomers_.clear();
+  if (now.state != RaftState::kLeader || now.term != announced_.term) {
+    newcomers_.clear();
+    lost_since_ms_.clear();
+  }
   announced_ = now;
   actions_.push_back(now);
 }
