@@ -261,6 +261,9 @@ absl::Status Log::DeletePrefix(Offset offset) {
   const auto kept = list.begin() + std::max(0, FindOffset(list, offset));
   LogStart start = start_;
   start.offset = offset;
+  // What is durable says so before the start does: an entry before it that a flipped bit has made
+  // unreadable would be taken for a torn tail otherwise, and the log for one that lost its end.
+  if (kept + 1 == list.end()) CAIRN_RETURN_IF_ERROR(active_->SyncDurableMark());
   // The start is durable before a file goes: a crash in between leaves leftovers, which Open
   // removes.
   start_unsure_ = true;

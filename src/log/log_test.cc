@@ -43,6 +43,15 @@ class LogTest : public ::testing::Test {
     log_ = *std::move(opened);
   }
 
+  // A new log on another disk, in the place of the one here.
+  void OpenOn(env::SimFileSystem& disk) {
+    options_.directory = "/log";
+    ASSERT_TRUE(disk.CreateDir("/log").ok());
+    ASSERT_TRUE(disk.SyncDir("/").ok());
+    ASSERT_TRUE(Log::Create(disk, clock_, options_).ok());
+    log_ = *Log::Open(disk, clock_, options_, report_);
+  }
+
   Entry Next(std::string_view value, uint32_t count = 1, int64_t timestamp = 0) {
     BatchBuilder builder;
     for (uint32_t i = 0; i < count; ++i) {
@@ -252,12 +261,26 @@ TEST_F(LogTest, DeletePrefixMayStopWithinABatch) {
   EXPECT_EQ(log_->DeletePrefix(Offset(11)).code(), absl::StatusCode::kOutOfRange);
 }
 
+// The log was taken for one that had lost its end, and not opened.
+TEST_F(LogTest, RotInWhatTheStartPassedOverIsNoTornTail) {
+  env::SimFileSystem disk(1);
+  OpenOn(disk);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Append("value").ok());
+  ASSERT_TRUE(log_->DeletePrefix(Offset(3)).ok());
+  const auto crashed = disk.CrashImage(env::CrashChoice::DropAll());
+  log_.reset();
+  const std::string path = "/log/" + StoreFileName(Offset(0));
+  ASSERT_TRUE(crashed->FlipBit(path, 8 * (crashed->Stat(path)->size_bytes - 2)).ok());
+  const auto opened = Log::Open(*crashed, clock_, options_, report_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->start_offset(), Offset(3));
+  EXPECT_EQ((*opened)->end_offset(), Offset(3));
+  EXPECT_EQ((*opened)->end_index(), Index(4));
+}
+
 TEST_F(LogTest, ASegmentThatTheDiskDoesNotLetGoIsRemovedLater) {
   env::SimFileSystem disk(1);
-  options_.directory = "/log";
-  ASSERT_TRUE(disk.CreateDir("/log").ok());
-  ASSERT_TRUE(Log::Create(disk, clock_, options_).ok());
-  log_ = *Log::Open(disk, clock_, options_, report_);
+  OpenOn(disk);
   const auto store_files = [&] {
     const auto names = *disk.List("/log");
     return std::count_if(names.begin(), names.end(),

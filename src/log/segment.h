@@ -75,6 +75,8 @@ class Segment {
   absl::Status Write(std::span<const Entry> entries);
   env::File& store_file() { return *store_; }
   void MarkDurable();
+  // Makes durable what says how much of the segment is. Blocking.
+  absl::Status SyncDurableMark() { return index_->Sync(); }
   // Removes the entries with index >= `from`, durably. Blocking.
   absl::Status TruncateSuffix(Index from);
   // Syncs, leaves a close mark and trims the index. `sealed`: a later segment exists. Blocking.
