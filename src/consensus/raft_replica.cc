@@ -192,7 +192,6 @@ void RaftReplica::CheckDamage() {
   // Whoever takes over has all that is committed. When nobody can now, this one takes no more, and
   // the next look tries again.
   if (passive && leads) core_->Transfer(NodeId(), NowMs()).IgnoreError();
-  if (!passive) PublishCommitted();
   Drain();
 }
 
@@ -416,7 +415,7 @@ void RaftReplica::PublishCommitted() {
   if (readable.value() == 0 || resetting_) return;
   const auto end = EndOffsetOf(readable);
   if (!end.ok()) {
-    // What is damaged is published when it is repaired; a disk that fails may do so no more soon.
+    // Damage is met by the reads that it concerns; a disk that fails may do so no more soon.
     if (!absl::IsDataLoss(end.status())) PublishLater();
     return;
   }
