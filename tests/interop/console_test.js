@@ -39,7 +39,8 @@ before(async () => {
   nodes = [first, ...more];
   await until("three nodes", async () => (await first.nodes())?.length === 3, first.lines);
   for (const [topic, partitions] of [["orders", "3"], ["clicks.raw", "1"], ["hostile", "1"]]) {
-    await run(kCairn, ["topic", "create", topic, "--partitions", partitions, "--addr", first.rpc]);
+    await until(`${topic} is there`, async () => (await first.ask("topic", "create", topic, "--partitions", partitions)) ??
+      (await first.ask("topic", "describe", topic)), first.lines);
   }
   await until("all in sync", async () => (await first.ask("cluster", "why"))?.waits.length === 0 &&
     (await first.ask("cluster", "status"))?.partitions.every(({ replicas }) => replicas.length === 3), first.lines);
@@ -96,7 +97,8 @@ test("nodes, topics, leaders and members are shown as the command line has them"
   const cluster = await nodes[0].ask("cluster", "status");
   for (const node of cluster.nodes) {
     const card = page.locator("#node-cards > li", { has: page.getByRole("heading", { name: node.name, exact: true }) });
-    assert.match(await card.innerText(), new RegExp(`active[^]*node ${node.id}[^]*${node.address}`));
+    await until(`${node.name} is active`, async () =>
+      new RegExp(`active[^]*node ${node.id}[^]*${node.address}`).test(await card.innerText()), page.faults);
   }
   await page.getByRole("button", { name: "orders" }).click();
   const rows = page.getByRole("region", { name: "Partitions of orders" }).locator("tbody tr");
@@ -110,7 +112,7 @@ test("nodes, topics, leaders and members are shown as the command line has them"
       orders.every(({ partition, leader }) => shown[partition].length === 3 && shown[partition].includes(`${leader} leads`));
   }, page.faults);
   assert.equal(await page.locator("#member-rows > tr").count(), 3);
-  assert.equal(await page.locator("#member-rows .state.ok").count(), 3);
+  await until("all are alive", async () => (await page.locator("#member-rows .state.ok").count()) === 3, page.faults);
 });
 
 test("what is produced moves the charts and the topics", async () => {
