@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/strings.h"
 #include "consensus/libraft/engine_configuration.h"
 #include "consensus/libraft/libraft_core.h"
 
