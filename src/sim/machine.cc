@@ -291,7 +291,7 @@ bool Machine::Rot(Rotting what) {
     }
     std::sort(stores.begin(), stores.end());
     const bool all_committed = replica->committed_here() + 1 == log->end_index();
-    if (what == Rotting::kBeginning) {
+    if (what != Rotting::kAnything) {
       stores.resize(log->segment_count() < 2 ? 0 : std::min<size_t>(1, stores.size()));
     } else if (!all_committed && !stores.empty()) {
       stores.pop_back();
@@ -304,7 +304,9 @@ bool Machine::Rot(Rotting what) {
   }
   if (candidates.empty()) return false;
   const Candidate& chosen = candidates[dice_.Below(candidates.size())];
-  const uint64_t byte = chosen.from + dice_.Below(chosen.size - chosen.from);
+  const uint64_t end =
+      what == Rotting::kFirstEntry ? chosen.from + log::kEntryHeaderBytes : chosen.size;
+  const uint64_t byte = chosen.from + dice_.Below(end - chosen.from);
   if (!fs_->FlipBit(chosen.path, byte * 8 + dice_.Below(8)).ok()) return false;
   flipped_.push_back({chosen.path, byte, Around(chosen.path, byte)});
   rotten_ = true;

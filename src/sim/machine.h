@@ -80,9 +80,10 @@ class Machine {
   void SetFreeBytes(uint64_t bytes);
   void SetStableStoreFails(bool fails);
   void StepWallClock(int64_t delta_ms) { wall_offset_ms_ += delta_ms; }
-  // Flips one bit of what is committed in the first of several segments of a log, or in any segment
-  // or small file of which the node has two copies. False when there is none.
-  enum class Rotting { kBeginning, kAnything };
+  // Flips one bit of what is committed in the first of several segments of a log, or of its first
+  // entry's header, which tells the term; or in any segment or small file of which the node has two
+  // copies. False when there is none.
+  enum class Rotting { kBeginning, kFirstEntry, kAnything };
   bool Rot(Rotting what);
   bool rotten() const { return rotten_; }
   uint64_t flips() const { return flips_; }

@@ -140,10 +140,10 @@ TEST_P(MetadataLogTest, WhateverRotsIsMended) {
 TEST_P(MetadataLogTest, ARepairedLogThatTheDiskDoesNotOpenIsTriedAgain) {
   Machine& rotten = cluster_.machine(2);
   bool waits = false;
-  for (int i = 0; i < 400 && !waits; ++i) {
+  for (int i = 0; i < 40 && !waits; ++i) {
     ASSERT_NO_FATAL_FAILURE(Change(40));
     ASSERT_TRUE(RunUntil([&] { return Settled(); })) << cluster_.Unsettled(false);
-    rotten.Rot(Machine::Rotting::kBeginning);
+    rotten.Rot(Machine::Rotting::kFirstEntry);
     rotten.Crash(true);
     rotten.Boot();
     waits = rotten.node().controller_replica() == nullptr;
