@@ -68,7 +68,9 @@ absl::Status Bury(env::FileSystem& fs, consensus::StableStore& stable, const std
                   GroupId group) {
   const std::string home = env::JoinPath(topic, PartitionDirectory(group));
   const std::string grave = GraveIn(topic, group);
-  if (fs.Stat(home).ok()) {
+  const absl::Status at_home = fs.Stat(home).status();
+  if (!at_home.ok() && !absl::IsNotFound(at_home)) return at_home;
+  if (at_home.ok()) {
     CAIRN_RETURN_IF_ERROR(env::RemoveTree(fs, grave));  // of a replica before
   } else if (const auto promised = stable.Load(group);
              !promised.ok() || promised->term.value() != 0 || !promised->configurations.empty()) {

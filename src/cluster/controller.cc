@@ -43,8 +43,9 @@ absl::StatusOr<Controller::Opened> Controller::Open(consensus::StableStore& stab
   options.directory = directory_;
   options.topic_id = cluster_id;
   options.segment_bytes = dependencies_.log.segment_bytes;
-  const bool exists = fs.Stat(env::JoinPath(directory_, "log-start")).ok();
-  if (!exists) {
+  const absl::Status exists = fs.Stat(env::JoinPath(directory_, "log-start")).status();
+  if (!exists.ok() && !absl::IsNotFound(exists)) return exists;
+  if (!exists.ok()) {
     CAIRN_RETURN_IF_ERROR(env::CreateDirs(fs, directory_));
     if (first_voter.value() != 0) {
       consensus::StableStore::Changes changes(kControllerGroup);

@@ -102,20 +102,24 @@ absl::StatusOr<bool> Log::IsTornRoll(Offset before, Offset base, bool is_last) c
       fs_.Open(env::JoinPath(options_.directory, StoreFileName(base)), env::OpenMode::kReadOnly));
   CAIRN_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   if (size > kStoreHeaderBytes) return false;
-  const auto index_of = [this](Offset offset) -> std::unique_ptr<SparseIndex> {
+  // Null when there is none.
+  const auto index_of = [this](Offset offset) -> absl::StatusOr<std::unique_ptr<SparseIndex>> {
     const std::string path = env::JoinPath(options_.directory, IndexFileName(offset));
     StoreHeader header = HeaderFor(offset, start_.index, start_.term);
-    if (!SparseIndex::CompleteHeader(fs_, path, header)) return nullptr;
+    CAIRN_ASSIGN_OR_RETURN(const bool complete, SparseIndex::CompleteHeader(fs_, path, header));
+    if (!complete) return nullptr;
     auto index = SparseIndex::Open(fs_, path, header);
-    return index.ok() ? *std::move(index) : nullptr;
+    if (absl::IsDataLoss(index.status())) return nullptr;
+    return index;
   };
-  if (const auto index = index_of(base); index != nullptr) {
-    const auto mark = index->durable_mark();
+  CAIRN_ASSIGN_OR_RETURN(const auto own, index_of(base));
+  if (own != nullptr) {
+    const auto mark = own->durable_mark();
     if (mark && mark->store_bytes > kStoreHeaderBytes) return false;  // it has lost them
   }
   if (!is_last) return true;
   // The seal comes after a successor that is durable.
-  const auto index = index_of(before);
+  CAIRN_ASSIGN_OR_RETURN(const auto index, index_of(before));
   const auto mark = index != nullptr ? index->close_mark() : std::nullopt;
   return !mark || !mark->sealed || mark->end_offset != base;
 }

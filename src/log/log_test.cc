@@ -278,6 +278,33 @@ TEST_F(LogTest, RotInWhatTheStartPassedOverIsNoTornTail) {
   EXPECT_EQ((*opened)->end_index(), Index(4));
 }
 
+// An index that could not be read was taken for one that is not there, and the empty segment behind
+// it for a roll that had failed: the log had lost its end.
+TEST_F(LogTest, AnOpeningThatFailsAnywhereTakesNothingAway) {
+  env::SimFileSystem disk(1);
+  OpenOn(disk);
+  for (int i = 0; i < 150; ++i) ASSERT_TRUE(Append(std::string(1000, 'x')).ok());
+  clock_.now_ms += options_.segment_ms;
+  ASSERT_TRUE(log_->ApplyRetention({}, log_->end_offset()).ok());
+  const size_t segments = log_->segment_count();
+  ASSERT_GE(segments, 3u);
+  log_.reset();
+  const auto healthy = disk.KillImage();
+  ASSERT_TRUE(Log::Open(*healthy, clock_, options_, report_).ok());
+  for (uint64_t call = 1; call <= healthy->call_count(); ++call) {
+    const auto copy = disk.KillImage();
+    copy->FailCall(call, env::SimFault::kIoError);
+    RecoveryReport report;
+    Log::Open(*copy, clock_, options_, report).status().IgnoreError();  // some it does without
+    copy->ClearFaults();
+    const auto opened = Log::Open(*copy, clock_, options_, report);
+    ASSERT_TRUE(opened.ok()) << opened.status() << " after call " << call << " failed";
+    EXPECT_EQ((*opened)->end_offset(), Offset(150)) << call;
+    EXPECT_EQ((*opened)->segment_count(), segments) << call;
+    EXPECT_TRUE(report.damages.empty()) << call;
+  }
+}
+
 TEST_F(LogTest, ASegmentThatTheDiskDoesNotLetGoIsRemovedLater) {
   env::SimFileSystem disk(1);
   OpenOn(disk);

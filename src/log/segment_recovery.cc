@@ -22,9 +22,11 @@ absl::Status Foreign(const std::string& path, const StoreHeader& found,
 }
 
 // Whether the index says that its store held durable entries.
-bool HeldEntries(env::FileSystem& fs, const std::string& index_path, const StoreHeader& header) {
+absl::StatusOr<bool> HeldEntries(env::FileSystem& fs, const std::string& index_path,
+                                 const StoreHeader& header) {
   const auto index = SparseIndex::Open(fs, index_path, header);
-  if (!index.ok()) return false;
+  if (absl::IsNotFound(index.status()) || absl::IsDataLoss(index.status())) return false;
+  if (!index.ok()) return index.status();
   const auto mark = (*index)->durable_mark();
   return mark && mark->store_bytes > kStoreHeaderBytes;
 }
@@ -57,7 +59,8 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
     // Both copies of the header are damaged. Its name and its log say the same things but for
     // generation and base index, which the index file repeats and the first intact entry tells.
     // Without an entry, now or ever, a last segment is a torn creation.
-    const bool has_index = SparseIndex::CompleteHeader(fs, index_path, expected);
+    CAIRN_ASSIGN_OR_RETURN(const bool has_index,
+                           SparseIndex::CompleteHeader(fs, index_path, expected));
     StoreScanner scanner(*file, expected, kStoreHeaderBytes, file_size);
     std::optional<EntryHeader> first;
     while (!first) {
@@ -65,8 +68,12 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(env::FileSystem& fs,
       if (step.kind == StoreScanner::Kind::kEnd) break;
       if (step.header_intact) first = step.header;
     }
-    if (!first && !options.next && !(has_index && HeldEntries(fs, index_path, expected))) {
-      return absl::NotFoundError(base::StrCat(path, " has no header and no entry"));
+    if (!first && !options.next) {
+      bool held = has_index;
+      if (held) {
+        CAIRN_ASSIGN_OR_RETURN(held, HeldEntries(fs, index_path, expected));
+      }
+      if (!held) return absl::NotFoundError(base::StrCat(path, " has no header and no entry"));
     }
     if (!has_index && first && first->base_offset == expected.base_offset) {
       expected.base_index = first->index;

@@ -115,13 +115,14 @@ absl::StatusOr<std::unique_ptr<SparseIndex>> SparseIndex::Open(env::FileSystem& 
   return index;
 }
 
-bool SparseIndex::CompleteHeader(env::FileSystem& fs, const std::string& path,
-                                 StoreHeader& header) {
+absl::StatusOr<bool> SparseIndex::CompleteHeader(env::FileSystem& fs, const std::string& path,
+                                                 StoreHeader& header) {
   const auto file = fs.Open(path, env::OpenMode::kReadOnly);
-  if (!file.ok()) return false;
+  if (absl::IsNotFound(file.status())) return false;
+  if (!file.ok()) return file.status();
   char identity[kIdentityBytes];
-  const auto got = (*file)->ReadAt(kIdentityAt, identity);
-  if (!got.ok() || *got < kIdentityBytes) return false;
+  CAIRN_ASSIGN_OR_RETURN(const size_t got, (*file)->ReadAt(kIdentityAt, identity));
+  if (got < kIdentityBytes) return false;
   StoreHeader said = header;
   said.generation = LoadLittleEndian<uint32_t>(identity + 8);
   said.base_index = Index(LoadLittleEndian<uint64_t>(identity + 20));

@@ -70,8 +70,9 @@ class SparseIndex {
 
   // Fills in the generation and the base index of a `header` whose other fields are known: the
   // index remembers them when the store file has lost its own. False when there is no index of that
-  // store. Blocking.
-  static bool CompleteHeader(env::FileSystem& fs, const std::string& path, StoreHeader& header);
+  // store. Blocking. Errors: those of the file system, but for a missing file.
+  static absl::StatusOr<bool> CompleteHeader(env::FileSystem& fs, const std::string& path,
+                                             StoreHeader& header);
 
   // ---- writer ----
 
