@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "consensus/libraft/lone_core.h"
 
 namespace cairn::consensus {
