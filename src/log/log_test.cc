@@ -281,6 +281,7 @@ TEST_F(LogTest, RotInWhatTheStartPassedOverIsNoTornTail) {
 // An index that could not be read was taken for one that is not there, and the empty segment behind
 // it for a roll that had failed: the log had lost its end.
 TEST_F(LogTest, AnOpeningThatFailsAnywhereTakesNothingAway) {
+  options_.segment_ms = 1000;
   env::SimFileSystem disk(1);
   OpenOn(disk);
   for (int i = 0; i < 150; ++i) ASSERT_TRUE(Append(std::string(1000, 'x')).ok());
