@@ -171,12 +171,12 @@ class StreamLoop final
       while (permits_ < window_ && run_.Begin()) ++permits_;
     }
     WriteMore();
+    RemoveHold();  // from here on only what gRPC calls starts anything
   }
 
   // Ends the stream and waits until gRPC lets go of this.
   void Finish() {
     context_.TryCancel();
-    RemoveHold();
     base::MutexLock lock(mutex_);
     while (!closed_) changed_.Wait(mutex_);
   }

@@ -169,6 +169,17 @@ TEST_F(CommandLineTest, RefusesIllegalNamesAndTooLargeRecordsInWords) {
   EXPECT_THAT(large.err, HasSubstr("1048576"));
 }
 
+// By one stream it waited for ever.
+TEST_F(CommandLineTest, BenchSaysWhyItWasRefused) {
+  for (const char* mode : {"library", "stream", "unary"}) {
+    const auto refused = RunCommand(
+        Cairn({"bench", "produce", "--mode", mode, "--record-bytes", "2000000", "--seconds", "1"}));
+    EXPECT_EQ(refused.exit_code, 1) << mode;
+    EXPECT_THAT(refused.err, HasSubstr("2000000 bytes")) << mode;
+    EXPECT_THAT(refused.err, HasSubstr("1048576")) << mode;
+  }
+}
+
 TEST_F(CommandLineTest, AnUnknownFlagIsUsageAndNamesTheNearest) {
   const auto done = RunCommand(Cairn({"consume", "t", "--folow"}));
   EXPECT_EQ(done.exit_code, 2);
