@@ -22,12 +22,15 @@ constexpr int64_t kHandOverPollNs = 5'000'000;
 // Replicas that a loop is asked about in one task: some tens of microseconds.
 constexpr size_t kStatusesAtOnce = 32;
 
-void WaitUntilHandedOver(const std::shared_ptr<const HostedReplica>& hosted, int polls,
-                         WaitGroup& running) {
+// On the replica's loop.
+void HandOverAndWait(const std::shared_ptr<const HostedReplica>& hosted, int polls,
+                     WaitGroup& running) {
   if (polls == 0 || !hosted->replica->is_leader()) return running.Arrive();
-  hosted->loop->PostAfter(kHandOverPollNs, [hosted, polls, &running] {
-    WaitUntilHandedOver(hosted, polls - 1, running);
-  });
+  // Refused while it is being handed over, by this or by others; that may come to nothing.
+  const absl::Status begun = hosted->replica->Transfer(NodeId());
+  if (!begun.ok() && !absl::IsAborted(begun)) return running.Arrive();
+  hosted->loop->PostAfter(
+      kHandOverPollNs, [hosted, polls, &running] { HandOverAndWait(hosted, polls - 1, running); });
 }
 
 }  // namespace
@@ -258,10 +261,7 @@ void ReplicaHost::HandOver() {
   if (led.empty()) return;
   WaitGroup running(led.size());
   for (const auto& hosted : led) {
-    hosted->loop->Post([hosted, &running] {
-      if (!hosted->replica->Transfer(NodeId()).ok()) return running.Arrive();
-      WaitUntilHandedOver(hosted, kHandOverPolls, running);
-    });
+    hosted->loop->Post([hosted, &running] { HandOverAndWait(hosted, kHandOverPolls, running); });
   }
   running.Wait();
 }

@@ -252,6 +252,14 @@ void Keeper::TakeDamage(NodeId from, const DamageReport& report) {
   }
 }
 
+void Keeper::TakeFarewell(NodeId from) {
+  auto looked = std::make_shared<Reachability>(*reachability_);
+  if (const auto since = looked->since_ms.find(from); since != looked->since_ms.end()) {
+    since->second = NowMs();
+  }
+  reachability_ = std::move(looked);
+}
+
 void Keeper::ForgetDamage(int64_t now_ms) {
   std::erase_if(damage_,
                 [&](const auto& said) { return now_ms - said.second.at_ms > kDamageFreshMs; });

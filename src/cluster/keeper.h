@@ -53,6 +53,9 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void TakeReport(NodeId from, GroupReport report);
   // Which logs a node, this one included, finds damaged. On the loop.
   void TakeDamage(NodeId from, const DamageReport& report);
+  // A node is about to stop: it is given no lead before it has answered for long enough again. On
+  // the loop.
+  void TakeFarewell(NodeId from);
   // This node has begun to lead a group. On the loop.
   void OnLeading(GroupId group, Term term);
   // Something has changed that the reconcile loop should see with the next look, instead of within

@@ -26,6 +26,8 @@ namespace {
 constexpr NodeId kFirstNode{1};
 constexpr int64_t kCommandTimeoutNs = 15'000'000'000;
 constexpr int64_t kProduceTimeoutNs = 30'000'000'000;
+// How long a stop waits for others to know of it; only those that hang take so long.
+constexpr int64_t kFarewellTimeoutNs = 200'000'000;
 // Producer ids a node takes at once. What it has not given out when it stops is never used.
 constexpr int64_t kProducerIdBlock = 1000;
 
@@ -292,8 +294,24 @@ consensus::ReplicaStatus Node::ControllerStatus() const {
   return status.get_future().get();
 }
 
+// Without it, whoever takes over would give the lead back to a preferred leader that is still
+// there.
+void Node::SayFarewell() {
+  std::vector<NodeId> others;
+  for (const auto& [node, info] : metadata()->metadata.nodes) {
+    if (node != id() && info.is_member()) others.push_back(node);
+  }
+  broker::WaitGroup unanswered(others.size());
+  for (const NodeId node : others) {
+    transport_->Call(node, static_cast<uint16_t>(PeerMethod::kFarewell), "", kFarewellTimeoutNs,
+                     [&unanswered](const absl::StatusOr<std::string>&) { unanswered.Arrive(); });
+  }
+  unanswered.Wait();
+}
+
 void Node::HandOver() {
-  if (host_ == nullptr || handed_over_.exchange(true)) return;
+  if (host_ == nullptr) return;
+  if (member_) SayFarewell();
   host_->HandOver();
   if (member_ && controller_->replica().is_leader()) {
     loop().Post([this] { controller_->replica().Transfer(NodeId()).IgnoreError(); });

@@ -156,8 +156,9 @@ class Node final : public broker::Broker,
   void AllocateProducerId(ProducerIdCallback done) override;
   broker::BrokerStats stats() const override { return host_->stats(); }
   void Stop() override;
-  // Gives leadership away where another node can take it, and waits a moment until it has: so that
-  // nobody waits for an election when the node stops. Blocking. Stop does it when it was not done.
+  // Tells the others that this node goes, gives leadership away where another node can take it, and
+  // waits a moment until it has: so that nobody waits for an election when the node stops.
+  // Blocking. Stop does it once more, for what it leads by then.
   void HandOver();
 
   // ---- the cluster ----
@@ -287,6 +288,7 @@ class Node final : public broker::Broker,
     transport_->NotifyWritable(to, std::move(ready));
   }
 
+  void SayFarewell();
   absl::Status CheckRunning() const;
   std::optional<int64_t> TakeProducerId();  // of the block that is here
   void Event(EventLevel level, const std::string& event, const EventFields& fields) const {
@@ -297,7 +299,6 @@ class Node final : public broker::Broker,
   const NodeOptions options_;
   std::atomic<int32_t> self_{0};
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> handed_over_{false};
   std::atomic<bool> member_{false};  // group 0's replica runs
 
   std::unique_ptr<broker::DataDirectory> directory_;

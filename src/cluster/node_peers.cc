@@ -129,6 +129,12 @@ void Node::OnRequest(const consensus::PeerIdentity& from, uint16_t method, std::
       });
       return responder.Respond("");
     }
+    case PeerMethod::kFarewell:
+      loop().Post([keeper = keeper_, node = from.node, responder = std::move(responder)]() mutable {
+        keeper->TakeFarewell(node);
+        responder.Respond("");
+      });
+      return;
     case PeerMethod::kExplain:
       return OnExplainRequest(std::move(responder));
     case PeerMethod::kTransfer:

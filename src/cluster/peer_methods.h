@@ -39,6 +39,8 @@ enum class PeerMethod : uint16_t {
   kDamage = 10,
   // Inquiry: what a node says of itself, for operators.
   kInquiry = 11,
+  // "I am about to stop, do not give me the lead back": answered when it is taken in.
+  kFarewell = 12,
 };
 
 // For clients: the error of a call to the controller that was not answered, because its node went

@@ -155,7 +155,8 @@ class RaftCore {
   // at once).
   virtual absl::Status ChangeConfiguration(const Configuration& to, int64_t now_ms) = 0;
   // Begins to hand leadership over to `to`, or to the best follower when 0. StateChanged tells how
-  // it went. Errors: UNAVAILABLE with NOT_LEADER; FAILED_PRECONDITION.
+  // it went. Errors: UNAVAILABLE with NOT_LEADER; FAILED_PRECONDITION when there is no such voter;
+  // ABORTED while it is being handed over already.
   virtual absl::Status Transfer(NodeId to, int64_t now_ms) = 0;
   // Stands for election now instead of when the timeout comes: a voter that knows no leader;
   // otherwise nothing.

@@ -121,6 +121,31 @@ TEST_F(ClusterMembershipTest, ANodeOfAnotherClusterIsRefusedWithBothIds) {
   cluster_.ExpectConsistent(history_);
 }
 
+// The node that took over saw a preferred leader that still answered, and gave the lead back to it
+// while it was stopping: then it was gone, and the others waited for an election.
+TEST(ClusterStopTest, ALeaderThatIsToldToStopDoesNotGetTheLeadBack) {
+  // Nobody stands for election by himself.
+  const std::vector<std::string> patient = {"--election-timeout-ms", "20000"};
+  ClusterProcess cluster({.flags = {patient, patient, patient}});
+  ASSERT_NO_FATAL_FAILURE(cluster.Start());
+  ASSERT_EQ(cluster.AwaitLeader(), 0u);
+  cluster.Terminate(0);
+  cluster.Restart(0);
+  // It gets the lead when it has answered for long enough.
+  ASSERT_TRUE(Await([&] { return cluster.FindLeader() == 0; }));
+  NodeClient client(cluster.node(1).address());
+  const auto produce = [&] {
+    logapi::v1::ProduceRequest request;
+    request.mutable_record()->set_value("value");
+    return client.Produce(request).ok();
+  };
+  ASSERT_TRUE(Await(produce));
+  const Term before = cluster.LastTermOnDisk(0, ClusterProcess::kDefaultLog);
+  cluster.Terminate(0);
+  ASSERT_TRUE(Await(produce));
+  EXPECT_EQ(cluster.LastTermOnDisk(1, ClusterProcess::kDefaultLog), before + 1);
+}
+
 TEST_F(ClusterMembershipTest, GarbageAtThePeersPortHarmsNobody) {
   ClusterLoad load({.addresses = cluster_.addresses()}, history_);
   load.AwaitAcknowledged(kSome);

@@ -150,6 +150,13 @@ consensus::Configuration ClusterProcess::ConfigurationOnDisk(size_t node, const 
   return last;
 }
 
+Term ClusterProcess::LastTermOnDisk(size_t node, const std::string& log) {
+  Term last;
+  ForEachEntry(nodes_[node]->data_dir() + "/" + log,
+               [&](const log::EntryHeader& header, const std::string&) { last = header.term; });
+  return last;
+}
+
 void ClusterProcess::AwaitVoters(const std::string& log, size_t voters) {
   std::string seen;
   ASSERT_TRUE(Await([&] {

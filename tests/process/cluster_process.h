@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/types.h"
 #include "consensus/configuration.h"
 #include "process/child_process.h"
 #include "process/history.h"
@@ -61,6 +62,8 @@ class ClusterProcess {
   // The last configuration in the log of a group on a node's disk, committed or not. Empty when
   // there is none. May be asked while the node runs.
   consensus::Configuration ConfigurationOnDisk(size_t node, const std::string& log);
+  // The term of the last entry there; 0 when there is none.
+  Term LastTermOnDisk(size_t node, const std::string& log);
   static constexpr char kControllerLog[] = "controller";
   static constexpr char kDefaultLog[] = "topics/default~1/0";
   // Waits until the log of a group on every running node says that so many vote.

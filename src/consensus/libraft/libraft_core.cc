@@ -338,7 +338,7 @@ absl::Status LibraftCore::Transfer(NodeId to, int64_t now_ms) {
   event.type = RAFT_TRANSFER;
   event.transfer.server_id = to.value() > 0 ? ToEngineId(to) : kAnyServer;
   if (raft_transferee(&raft_) != 0) {
-    return absl::FailedPreconditionError("transfer: leadership is being handed over already");
+    return absl::AbortedError("transfer: leadership is being handed over already");
   }
   if (const int error = Step(event); error != 0) {
     return absl::FailedPreconditionError(
