@@ -297,12 +297,11 @@ consensus::ReplicaStatus Node::ControllerStatus() const {
 // Without it, whoever takes over would give the lead back to a preferred leader that is still
 // there.
 void Node::SayFarewell() {
-  std::vector<NodeId> others;
-  for (const auto& [node, info] : metadata()->metadata.nodes) {
-    if (node != id() && info.is_member()) others.push_back(node);
-  }
-  broker::WaitGroup unanswered(others.size());
-  for (const NodeId node : others) {
+  const auto view = metadata();
+  broker::WaitGroup unanswered(0);
+  for (const auto& [node, info] : view->metadata.nodes) {
+    if (node == id() || !info.is_member()) continue;
+    unanswered.Add(1);
     transport_->Call(node, static_cast<uint16_t>(PeerMethod::kFarewell), "", kFarewellTimeoutNs,
                      [&unanswered](const absl::StatusOr<std::string>&) { unanswered.Arrive(); });
   }

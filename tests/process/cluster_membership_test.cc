@@ -1,5 +1,5 @@
-// Who belongs to a cluster and who does not: nodes that come, come back empty, or should not come
-// at all, and strangers at the port between the nodes.
+// Who belongs to a cluster and who does not: nodes that come, go, come back empty, or should not
+// come at all, and strangers at the port between the nodes.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
